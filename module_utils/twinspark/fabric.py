@@ -1,0 +1,204 @@
+"""The fabric: which host has which rank, and which address on which rail. Pure arithmetic."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+RAIL_KEYS = ("name", "interface", "hca", "subnet")
+RAIL_OPTIONAL_KEYS = ("address",)
+INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
+
+
+class FabricError(ValueError):
+    """The inventory does not describe a fabric. The message names every contradiction and its cure."""
+
+
+def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Work out rank, management address and rail addresses of every host.
+
+    hosts: inventory names in rank order. settings[host]: ``twinspark_rails`` (list of name, interface, hca,
+    subnet and, rarely, address), ``twinspark_rails_first_host`` (int), ``ansible_host``, ``ansible_user``.
+    A rail's address is network + first host + rank, unless the rail names an address itself.
+    Returns one dict a host: host, rank, management, user and
+    rails [name, interface, hca, subnet, address, prefix, cidr].
+    Raises FabricError with all contradictions in one message.
+    """
+    problems: list[str] = []
+    if len(hosts) == 0:
+        raise FabricError("the inventory group 'sparks' is empty: name at least one host in it")
+    entries = []
+    for rank, host in enumerate(hosts):
+        found, wrong = _entry(host, rank, settings[host])
+        entries.append(found)
+        problems.extend(wrong)
+    if not problems:
+        problems = [*_management_problems(entries), *_rail_problems(entries)]
+    if problems:
+        raise FabricError("; ".join(problems))
+    return entries
+
+
+def peers_of(entries: Sequence[Mapping[str, Any]], host: str) -> list[Mapping[str, Any]]:
+    """All entries but the host's own, in rank order."""
+    return [entry for entry in entries if entry["host"] != host]
+
+
+def me_of(entries: Sequence[Mapping[str, Any]], host: str) -> Mapping[str, Any]:
+    """The host's own entry. Raises FabricError when it has none."""
+    for entry in entries:
+        if entry["host"] == host:
+            return entry
+    raise FabricError(f"{host} is not in the inventory group 'sparks'")
+
+
+def paths_of(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
+    """Every path that starts at host: one a rail and peer, with both ends' addresses and interfaces."""
+    mine = {rail["name"]: rail for rail in me_of(entries, host)["rails"]}
+    return [
+        {
+            "rail": rail["name"],
+            "peer": peer["host"],
+            "interface": mine[rail["name"]]["interface"],
+            "source": mine[rail["name"]]["address"],
+            "target": rail["address"],
+        }
+        for peer in peers_of(entries, host)
+        for rail in peer["rails"]
+    ]
+
+
+def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    problems: list[str] = []
+    rails = given.get("twinspark_rails")
+    first = given.get("twinspark_rails_first_host", 11)
+    entry = {
+        "host": str(host),
+        "rank": rank,
+        "management": str(given.get("ansible_host") or host),
+        "user": str(given.get("ansible_user") or ""),
+        "rails": [],
+    }
+    if not isinstance(first, int) or isinstance(first, bool) or first < 1:
+        wrong = f"twinspark_rails_first_host must be a whole number of at least 1, not {first!r}"
+        return entry, [f"{host}: {wrong}"]
+    if not isinstance(rails, list) or any(not isinstance(rail, Mapping) for rail in rails):
+        return entry, [f"{host}: twinspark_rails must be a list of {{{', '.join(RAIL_KEYS)}}}"]
+    for rail in rails:
+        label = f"{host}, rail {rail.get('name', '?')}"
+        missing = [key for key in RAIL_KEYS if not rail.get(key)]
+        unknown = [str(key) for key in rail if key not in RAIL_KEYS + RAIL_OPTIONAL_KEYS]
+        if missing or unknown:
+            problems.extend(f"{label}: {key} is missing" for key in missing)
+            problems.extend(f"{label}: {key} is not a key of a rail ({', '.join(RAIL_KEYS)})" for key in unknown)
+            continue
+        try:
+            entry["rails"].append(_rail(rail, first + rank))
+        except ValueError as error:
+            problems.append(f"{label}: {error}")
+    for key in ("name", "interface", "hca"):
+        values = [rail[key] for rail in entry["rails"]]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        problems.extend(f"{host}: {key} {value} is given to two rails" for value in twice)
+    return entry, problems
+
+
+def _rail(rail: Mapping[str, Any], number: int) -> dict[str, Any]:
+    subnet = ipaddress.ip_network(str(rail["subnet"]))  # strict: host bits set are a slip worth naming
+    if subnet.version != 4:
+        raise ValueError(f"subnet {subnet} is not IPv4")
+    if not INTERFACE.match(str(rail["interface"])):
+        raise ValueError(f"{rail['interface']!r} can't be the name of an interface")
+    if rail.get("address"):
+        address = ipaddress.ip_address(str(rail["address"]))
+        if address not in subnet:
+            raise ValueError(f"address {address} is not in its subnet {subnet}")
+    else:
+        address = subnet.network_address + number
+    if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
+        raise ValueError(
+            f"host number {number} does not fit in {subnet}: "
+            "use a larger subnet or a smaller twinspark_rails_first_host"
+        )
+    return {
+        "name": str(rail["name"]),
+        "interface": str(rail["interface"]),
+        "hca": str(rail["hca"]),
+        "subnet": str(subnet),
+        "address": str(address),
+        "prefix": subnet.prefixlen,
+        "cidr": f"{address}/{subnet.prefixlen}",
+    }
+
+
+def _management_problems(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    problems = []
+    seen: dict[str, str] = {}
+    for entry in entries:
+        if entry["management"] in seen:
+            problems.append(
+                f"{seen[entry['management']]} and {entry['host']} have the same management address "
+                f"{entry['management']}: correct ansible_host of one of them"
+            )
+        seen.setdefault(entry["management"], entry["host"])
+    return problems
+
+
+def _rail_problems(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    problems = []
+    first = entries[0]
+    subnets = {rail["name"]: rail["subnet"] for rail in first["rails"]}
+    if len(entries) > 1 and not subnets:
+        problems.append(
+            f"{first['host']}: twinspark_rails is empty, but {len(entries)} hosts need a rail between them"
+        )
+    for entry in entries[1:]:
+        names = [rail["name"] for rail in entry["rails"]]
+        if names != list(subnets):
+            problems.append(
+                f"{entry['host']} has the rails {', '.join(names) or 'none'} and {first['host']} has "
+                f"{', '.join(subnets) or 'none'}: all hosts need the same rails in the same order"
+            )
+            continue
+        problems.extend(
+            f"rail {rail['name']} is {subnets[rail['name']]} on {first['host']} and {rail['subnet']} "
+            f"on {entry['host']}: both ends of a rail need one subnet"
+            for rail in entry["rails"]
+            if rail["subnet"] != subnets[rail["name"]]
+        )
+    return [*problems, *_overlaps(subnets, entries), *_duplicates(entries)]
+
+
+def _overlaps(subnets: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    nets = [(name, ipaddress.ip_network(subnet)) for name, subnet in subnets.items()]
+    problems = [
+        f"rails {name} ({net}) and {other} ({othernet}) overlap: give each rail a subnet of its own"
+        for i, (name, net) in enumerate(nets)
+        for other, othernet in nets[i + 1 :]
+        if net.overlaps(othernet)
+    ]
+    for entry in entries:
+        try:
+            management = ipaddress.ip_address(entry["management"])
+        except ValueError:
+            continue  # a name: the host itself compares its real addresses before any change
+        problems.extend(
+            f"rail {name} ({net}) contains the management address {management} of {entry['host']}: "
+            "choose another subnet"
+            for name, net in nets
+            if management in net
+        )
+    return problems
+
+
+def _duplicates(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    owners: dict[str, str] = {}
+    problems = []
+    for entry in entries:
+        for rail in entry["rails"]:
+            owner = owners.setdefault(rail["address"], entry["host"])
+            if owner != entry["host"]:
+                problems.append(f"{owner} and {entry['host']} have the same rail address {rail['address']}")
+    return problems

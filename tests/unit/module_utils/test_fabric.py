@@ -1,0 +1,59 @@
+"""The fabric that an inventory gives, or the sentence that it is refused with. Cases: cases/fabric.yaml."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from twinspark.core import fabric
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases" / "fabric.yaml").read_text())
+ARTICLE = [
+    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
+    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
+]
+
+
+def settings_of(case):
+    defaults = {"twinspark_rails": ARTICLE, "twinspark_rails_first_host": 11, "ansible_user": "spark"}
+    return {host: {**defaults, **given} for host, given in case["hosts"].items()}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_fabric(case):
+    settings = settings_of(case)
+    if "error" in case:
+        with pytest.raises(fabric.FabricError) as caught:
+            fabric.fabric(list(settings), settings)
+        assert case["error"] in str(caught.value)
+    else:
+        found = fabric.fabric(list(settings), settings)
+        addresses = {entry["host"]: [rail["address"] for rail in entry["rails"]] for entry in found}
+        assert addresses == case["addresses"]
+        assert [entry["rank"] for entry in found] == list(range(len(settings)))
+
+
+def test_every_path_has_both_ends():
+    settings = settings_of({"hosts": {"spark1": {}, "spark2": {}}})
+    paths = fabric.paths_of(fabric.fabric(list(settings), settings), "spark2")
+    assert paths == [
+        {
+            "rail": "rail1",
+            "peer": "spark1",
+            "interface": "enp1s0f1np1",
+            "source": "192.168.177.12",
+            "target": "192.168.177.11",
+        },
+        {
+            "rail": "rail2",
+            "peer": "spark1",
+            "interface": "enP2p1s0f1np1",
+            "source": "192.168.178.12",
+            "target": "192.168.178.11",
+        },
+    ]
+
+
+def test_a_stranger_has_no_entry():
+    with pytest.raises(fabric.FabricError):
+        fabric.me_of([], "spark9")

@@ -1,0 +1,133 @@
+#!/usr/bin/python
+"""Ansible module: start, keep or remove a long job that runs as a transient systemd unit."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_job
+short_description: Start a long job that outlives the controller
+description:
+  - Starts a command as the transient systemd unit C(twinspark-job-NAME.service), with its output in
+    C(/var/lib/twinspark/jobs/NAME/log).
+  - A running job of the same digest, and one that has ended well, are left alone. A failed job, or one of another
+    digest that has ended, is started anew. A running job of another digest is an error, since it may be hours in.
+options:
+  name: {description: Name of the job., type: str, required: true}
+  argv: {description: The command. Never a secret., type: list, elements: str, default: []}
+  environment: {description: Environment. Never a secret., type: dict, default: {}}
+  environment_file: {description: File of mode 0600 that systemd reads further environment from., type: str, default: ""}
+  user: {description: User that it runs as., type: str, default: root}
+  chdir: {description: Working folder., type: str, default: /}
+  digest_extra: {description: What else makes it another job., type: str, default: ""}
+  state: {description: Whether it should have been started, or be gone., type: str, choices: [started, absent],
+          default: started}
+  force: {description: Start again even if it has ended well., type: bool, default: false}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Start the download
+  twinspark_job:
+    name: weights-download
+    argv: [/opt/twinspark/env/hf/bin/hf, download, org/model]
+    user: spark
+"""
+
+RETURN = r"""
+job: {description: "Its state: absent, running, done, failed.", type: dict, returned: always}
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import jobs
+from ansible.module_utils.twinspark.files import write_atomically
+
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "argv": {"type": "list", "elements": "str", "default": []},
+    "environment": {"type": "dict", "default": {}},
+    "environment_file": {"type": "str", "default": ""},
+    "user": {"type": "str", "default": "root"},
+    "chdir": {"type": "str", "default": "/"},
+    "digest_extra": {"type": "str", "default": ""},
+    "state": {"type": "str", "choices": ["started", "absent"], "default": "started"},
+    "force": {"type": "bool", "default": False},
+}
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """What is known on disk of the job's last start and end."""
+    try:
+        return dict(json.loads((folder / "result.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def clear(module: AnsibleModule, name: str) -> None:
+    """Stop the unit and let systemd forget it."""
+    module.run_command(["systemctl", "stop", jobs.unit_of(name)])
+    module.run_command(["systemctl", "reset-failed", jobs.unit_of(name)])
+
+
+def start(module: AnsibleModule, job: jobs.Job, folder: Path) -> None:
+    """Start the job anew; its folder belongs to its user, so that it can write its progress."""
+    clear(module, job.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in ("log", "progress.json"):
+        (folder / leftover).unlink(missing_ok=True)
+    shutil.chown(folder, user=job.user)
+    record = {"digest": job.digest(), "spec": job.spec(), "started": time.time(), "state": "failed", "exit_code": None}
+    # Should the host lose power now, the record says failed, and the next run starts the job again.
+    write_atomically(folder / "result.json", json.dumps(record, indent=2))
+    code, out, err = module.run_command(job.start_argv(str(folder)))
+    if code:
+        module.fail_json(msg=f"systemd did not start the job {job.name}: {(err or out).strip()}", rc=code)
+
+
+def remove(module: AnsibleModule, name: str, folder: Path) -> None:
+    """Stop the job and forget it."""
+    _, out, _ = module.run_command(jobs.show_argv(name))
+    there = jobs.properties(out).get("LoadState") == "loaded" or folder.exists()
+    if there and not module.check_mode:
+        clear(module, name)
+        shutil.rmtree(folder, ignore_errors=True)
+    module.exit_json(changed=there, job={"name": name, "state": "absent"})
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    folder = Path(jobs.JOBS_DIR) / params["name"]
+    if params["state"] == "absent":
+        remove(module, params["name"], folder)
+    keys = ("name", "argv", "user", "chdir", "environment", "environment_file", "digest_extra")
+    try:
+        job = jobs.Job(**{key: params[key] for key in keys})
+    except ValueError as error:
+        module.fail_json(msg=f"{error}.")
+    record = recorded(folder)
+    _, out, _ = module.run_command(jobs.show_argv(job.name))
+    now = jobs.state_of(jobs.properties(out), record)["state"]
+    same = record.get("digest") == job.digest()
+    if now == "running" and not same:
+        module.fail_json(
+            msg=f"Job {job.name} is still running with other settings. Wait for it, or stop it with "
+            f"`systemctl stop {job.unit}`, and run again."
+        )
+    needed = not (same and (now == "running" or (now == "done" and not params["force"])))
+    if needed and not module.check_mode:
+        start(module, job, folder)
+        now = "running"
+    module.exit_json(changed=needed, job={"name": job.name, "unit": job.unit, "state": now, "digest": job.digest()})
+
+
+if __name__ == "__main__":
+    main()

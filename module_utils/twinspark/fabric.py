@@ -74,7 +74,7 @@ def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[dict[str, An
     problems: list[str] = []
     rails = given.get("twinspark_rails")
     first = given.get("twinspark_rails_first_host", 11)
-    entry = {
+    entry: dict[str, Any] = {
         "host": str(host),
         "rank": rank,
         "management": str(given.get("ansible_host") or host),
@@ -92,7 +92,8 @@ def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[dict[str, An
         unknown = [str(key) for key in rail if key not in RAIL_KEYS + RAIL_OPTIONAL_KEYS]
         if missing or unknown:
             problems.extend(f"{label}: {key} is missing" for key in missing)
-            problems.extend(f"{label}: {key} is not a key of a rail ({', '.join(RAIL_KEYS)})" for key in unknown)
+            keys = ", ".join(RAIL_KEYS)
+            problems.extend(f"{label}: {key} is not a key of a rail ({keys})" for key in unknown)
             continue
         try:
             entry["rails"].append(_rail(rail, first + rank))

@@ -31,7 +31,8 @@ def play(tmp_path):
     def run(second):
         (tmp_path / "hosts.yml").write_text(INVENTORY.format(second=second))
         (tmp_path / "play.yml").write_text(PLAY)
-        command = [sys.executable, "-m", "ansible", "playbook", "-i", tmp_path / "hosts.yml", tmp_path / "play.yml"]
+        files = ["-i", tmp_path / "hosts.yml", tmp_path / "play.yml"]
+        command = [sys.executable, "-m", "ansible", "playbook", *files]
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
     return run

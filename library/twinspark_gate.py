@@ -67,9 +67,7 @@ def main() -> None:
         found = proofs.load_all(params["proofs_dir"])
     except proofs.ProofError as error:
         module.fail_json(msg=f"Stage {params['needed_by'] or stage} refused: {error}.")
-    state = proofs.judge_chain(
-        found, stage, inputs=params["inputs"], boot_ids=params["boot_ids"], overrides=overrides
-    )
+    state = proofs.judge_chain(found, stage, inputs=params["inputs"], boot_ids=params["boot_ids"], overrides=overrides)
     overridden = stage in overrides
     result: dict[str, Any] = {
         "changed": False,

@@ -83,7 +83,13 @@ def start(module: AnsibleModule, job: jobs.Job, folder: Path) -> None:
     for leftover in ("log", "progress.json"):
         (folder / leftover).unlink(missing_ok=True)
     shutil.chown(folder, user=job.user)
-    record = {"digest": job.digest(), "spec": job.spec(), "started": time.time(), "state": "failed", "exit_code": None}
+    record = {
+        "digest": job.digest(),
+        "spec": job.spec(),
+        "started": time.time(),
+        "state": "failed",
+        "exit_code": None,
+    }
     # Should the host lose power now, the record says failed, and the next run starts the job again.
     write_atomically(folder / "result.json", json.dumps(record, indent=2))
     code, out, err = module.run_command(job.start_argv(str(folder)))

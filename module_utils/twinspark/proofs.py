@@ -194,9 +194,7 @@ def judge_chain(
     while current is not None and current not in overrides:
         previous = previous_stage(current)
         proof = proofs.get(current)
-        verdict = judge(
-            proof, inputs=known, boot_ids=boot_ids, predecessor=proofs.get(previous) if previous else None
-        )
+        verdict = judge(proof, inputs=known, boot_ids=boot_ids, predecessor=proofs.get(previous) if previous else None)
         if not verdict.fresh:
             prefix = "" if current == stage else f"the {current} proof before it does not hold: "
             return Freshness(False, prefix + verdict.reason)

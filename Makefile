@@ -1,0 +1,37 @@
+# Two commands: `make demo` and `make test`. Each does all of its own set-up.
+SHELL := /bin/bash
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+ROLES := preflight peer_ssh cx7_network rdma_verify uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test lint unit molecule molecule-down lock
+
+help:  ## Show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## Make .venv with everything pinned
+	@scripts/setup
+
+demo: setup  ## The main job on the lab: two hosts, preflight to evaluate, a report
+	@scripts/demo
+
+demo-down: setup  ## Take down what `make demo` started
+	@twinspark lab down --name lab
+
+test: setup lint unit molecule  ## Lint, unit and contract tests, one Molecule scenario a role
+
+lint: setup  ## ansible-lint (production), yamllint, ruff, mypy
+	@scripts/lint
+
+unit: setup  ## Unit and contract tests
+	@pytest tests -m 'not lab'
+
+molecule: setup  ## Molecule on a lab of its own (ROLE=rdma_verify for one role)
+	@scripts/molecule $(if $(ROLE),--only $(ROLE),$(ROLES))
+
+molecule-down: setup  ## Take down the lab of the Molecule scenarios
+	@twinspark lab down --name molecule
+
+lock: setup  ## Write the pins anew from pyproject.toml
+	@scripts/lock

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Refuse an inventory that can't be right, in one sentence, before any host is touched."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_inventory
+short_description: Refuse an inventory that can't be right
+description:
+  - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
+  - Finds a group without hosts, two hosts with one address, an unknown profile, variables that no role knows
+    (with the name that was probably meant), overrides that name no stage, and rails that can't work.
+options:
+  addresses:
+    description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
+    type: dict
+    required: true
+  rails:
+    description: Host name to that host's C(twinspark_rails).
+    type: dict
+    default: {}
+  variables:
+    description: Names of all variables that the hosts have from inventory, group_vars and C(-e).
+    type: list
+    elements: str
+    default: []
+  profile:
+    description: Value of C(twinspark_profile).
+    type: str
+    required: true
+  override:
+    description: Stages whose proof the owner overrides.
+    type: list
+    elements: str
+    default: []
+  first_host:
+    description: Number of rank 0 in each rail's subnet; the others count up from it.
+    type: int
+    default: 11
+  project_dir:
+    description: The checkout; its roles, group_vars/all/derived.yml and profiles say what there is.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: It is read-only.
+  diff_mode:
+    support: none
+    description: Nothing changes.
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Refuse an inventory that can't be right
+  twinspark_inventory:
+    addresses: {spark1: 192.0.2.1, spark2: 192.0.2.2}
+    profile: deepseek-v4-flash
+    project_dir: "{{ playbook_dir | dirname }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+problems:
+  description: Every problem as a sentence with its cure; empty when the inventory is sound.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.twinspark.inventory_rules import RUNTIME, SETTINGS, Inventory, Known, problems
+
+try:
+    import yaml
+except ImportError:  # told in main(): ansible-core itself needs it, so only a wrong interpreter lacks it
+    yaml = None
+
+
+def keys_of(path: Path) -> Iterable[str]:
+    """Top-level names of a YAML mapping; none when the file is not there or is something else."""
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        return []
+    return [str(key) for key in loaded] if isinstance(loaded, dict) else []
+
+
+def specified(role: Path) -> Iterable[str]:
+    """Every option of every entry point in a role's argument specs."""
+    try:
+        loaded: Any = yaml.safe_load((role / "meta/argument_specs.yml").read_text())
+    except FileNotFoundError:
+        return []
+    entries = (loaded or {}).get("argument_specs", {}).values()
+    return [option for entry in entries for option in (entry or {}).get("options") or {}]
+
+
+def known_names(project: Path) -> Known:
+    """What the checkout has: read from its files, so that a new role needs no entry here."""
+    roles = sorted(path for path in (project / "roles").glob("*") if path.is_dir())
+    variables = {*SETTINGS, *RUNTIME, *keys_of(project / "group_vars/all/derived.yml")}
+    for role in roles:
+        variables.update(specified(role), keys_of(role / "defaults/main.yml"), keys_of(role / "vars/main.yml"))
+    return Known(
+        variables=frozenset(variables),
+        roles=frozenset(role.name for role in roles),
+        profiles=tuple(sorted(path.stem for path in (project / "profiles").glob("*.yml"))),
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "addresses": {"type": "dict", "required": True},
+            "rails": {"type": "dict", "default": {}},
+            "variables": {"type": "list", "elements": "str", "default": []},
+            "profile": {"type": "str", "required": True},
+            "override": {"type": "list", "elements": "str", "default": []},
+            "first_host": {"type": "int", "default": 11},
+            "project_dir": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    if yaml is None:
+        module.fail_json(msg=missing_required_lib("PyYAML"))
+    given = dict(module.params)
+    project = Path(given.pop("project_dir"))
+    given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
+    try:
+        known = known_names(project)
+    except (OSError, yaml.YAMLError) as error:
+        module.fail_json(msg=f"the checkout at {project} can't be read ({error}): restore that file from Git")
+    found = problems(Inventory(**given), known)
+    if found:
+        module.fail_json(msg="; ".join(found) + ". Nothing was changed.", problems=found)
+    module.exit_json(changed=False, problems=[])
+
+
+if __name__ == "__main__":
+    main()

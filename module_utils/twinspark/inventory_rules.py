@@ -1,0 +1,180 @@
+"""What an inventory must be before anything is asked of a host: plain rules, each failure with its cure.
+
+No Ansible and no network here; `library/twinspark_inventory.py` collects the data and reports the sentences.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .proofs import STAGES
+
+# What an owner may set and no role specifies (group_vars/all/settings.yml and the inventory).
+# A contract test holds this to the settings file.
+SETTINGS = frozenset(
+    {
+        "twinspark_controller_dir",
+        "twinspark_override",
+        "twinspark_profile",
+        "twinspark_rail_mtu",
+        "twinspark_rails",
+        "twinspark_rails_first_host",
+        "twinspark_state_dir",
+        "twinspark_sysfs_root",
+    }
+)
+# Facts and play variables that the playbooks set themselves while they run.
+RUNTIME = frozenset({"twinspark_boot_id", "twinspark_boot_ids", "twinspark_stage", "twinspark_uninstall_consent"})
+# Prefixes whose variables belong to this project although no role has that name.
+OWN_PREFIX = "twinspark_"
+# Below this likeness a foreign name is somebody else's variable and none of our business (0 to 1, difflib).
+LIKENESS = 0.9
+# With our prefix in common two names are alike already, so the rest must be, too.
+OURS = 0.75
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group."""
+
+    addresses: Mapping[str, str]
+    rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    variables: Collection[str] = ()
+    profile: str = ""
+    override: Sequence[str] = ()
+    first_host: int = 11
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is to choose from: names of variables, prefixes of roles, names of profiles."""
+
+    variables: frozenset[str]
+    roles: frozenset[str]
+    profiles: tuple[str, ...]
+
+
+def problems(inventory: Inventory, known: Known) -> list[str]:
+    """Every problem as one sentence with its cure; an empty list is a good inventory."""
+    if not inventory.addresses:
+        return [
+            "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
+        ]
+    found = [*same_address(inventory.addresses), *bad_profile(inventory.profile, known.profiles)]
+    for stage in inventory.override:
+        if stage not in STAGES:
+            found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
+    found += misspelt(inventory.variables, known)
+    for rank, (host, address) in enumerate(inventory.addresses.items()):
+        found += bad_rails(host, address, inventory.rails.get(host, ()), inventory.first_host + rank)
+    return [*found, *rails_differ(inventory.rails)]
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """`: did you mean X?` for the nearest choice, else `: there are A, B`."""
+    choices = sorted(choices)
+    near = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.6)
+    if near:
+        return f": did you mean {near[0]}?"
+    return f": there are {', '.join(choices)}" if choices else ""
+
+
+def same_address(addresses: Mapping[str, str]) -> list[str]:
+    """Two names for one machine would serve both ranks on it."""
+    by_address: dict[str, list[str]] = {}
+    for host, address in addresses.items():
+        by_address.setdefault(address or host, []).append(host)
+    return [
+        f"{' and '.join(hosts)} have the same ansible_host {address}: give each host its own address"
+        for address, hosts in by_address.items()
+        if len(hosts) > 1
+    ]
+
+
+def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
+    """The profile must be a file of profiles/."""
+    if profile in profiles:
+        return []
+    near = did_you_mean(profile, profiles)
+    return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
+
+
+def misspelt(variables: Collection[str], known: Known) -> list[str]:
+    """Variables that look like this project's and are none: an unknown name is silently ignored by Ansible."""
+    found = []
+    nothing = "means nothing to any role"
+    for name in sorted(set(variables) - known.variables):
+        if name.startswith(("_", "ansible_")):
+            continue
+        ours = name.startswith(OWN_PREFIX) or any(name.startswith(f"{role}_") for role in known.roles)
+        near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)
+        if near:
+            found.append(f"the variable {name} {nothing}: did you mean {near[0]}?")
+        elif ours:
+            found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
+    return found
+
+
+def bad_rails(host: str, address: str, rails: Any, number: int) -> list[str]:
+    """Rails of one host: complete, on subnets of their own, with room for its address, away from management.
+
+    `number` is what the host adds to each subnet's base address (first host + rank).
+    """
+    if not isinstance(rails, list | tuple) or not all(isinstance(rail, Mapping) for rail in rails):
+        return [f"{host}: twinspark_rails must be a list of mappings with name, interface, hca and subnet"]
+    found: list[str] = []
+    networks: dict[str, ipaddress.IPv4Network] = {}
+    for index, rail in enumerate(rails, start=1):
+        name = str(rail.get("name") or f"number {index}")
+        missing = [key for key in ("name", "interface", "hca", "subnet") if not rail.get(key)]
+        if missing:
+            lacks = ", ".join(missing)
+            found.append(f"{host}: rail {name} lacks {lacks}: give each rail a name, interface, hca and subnet")
+            continue
+        try:
+            network = ipaddress.IPv4Network(str(rail["subnet"]))
+        except ValueError as error:
+            found.append(f"{host}: rail {name} has no usable IPv4 subnet ({error}): write it like 192.168.177.0/24")
+            continue
+        if not 0 < number < network.num_addresses - 1:
+            found.append(f"{host}: rail {name} has no address number {number} in {network}: use a larger subnet")
+        if is_in(address, network):
+            where = f"the subnet of rail {name} ({network})"
+            found.append(f"{host}: its management address {address} lies in {where}: move the rail")
+        for other, before in networks.items():
+            if network.overlaps(before):
+                both = f"{other} and {name} overlap ({before}, {network})"
+                found.append(f"{host}: rails {both}: give each rail a subnet of its own")
+        networks[name] = network
+    for key in ("name", "interface", "hca"):
+        found += [f"{host}: two rails have the {key} {value}" for value in repeated(rails, key)]
+    return found
+
+
+def rails_differ(rails: Mapping[str, Any]) -> list[str]:
+    """A rail is one wire: every host must have it by the same name and on the same subnet."""
+    shapes = {
+        host: sorted((str(rail.get("name")), str(rail.get("subnet"))) for rail in entries if isinstance(rail, Mapping))
+        for host, entries in rails.items()
+        if isinstance(entries, list | tuple)
+    }
+    if len({str(shape) for shape in shapes.values()}) <= 1:
+        return []
+    text = "; ".join(f"{host}: {', '.join(f'{n} {s}' for n, s in shape) or 'none'}" for host, shape in shapes.items())
+    return [f"the hosts' rails differ ({text}): name the same rails with the same subnets on every host"]
+
+
+def repeated(rails: Iterable[Mapping[str, Any]], key: str) -> list[str]:
+    """Values of `key` that more than one rail has."""
+    values = [str(rail[key]) for rail in rails if rail.get(key)]
+    return sorted({value for value in values if values.count(value) > 1})
+
+
+def is_in(address: str, network: ipaddress.IPv4Network) -> bool:
+    """Whether a literal IPv4 address lies in the network; a host name can't be judged here."""
+    return bool(re.fullmatch(r"[0-9.]+", address)) and ipaddress.IPv4Address(address) in network

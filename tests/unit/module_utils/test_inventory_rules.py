@@ -1,0 +1,31 @@
+"""The rules of an inventory: cases/inventory_rules.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import cases
+from twinspark.core.inventory_rules import Inventory, Known, problems
+
+KNOWN = Known(
+    variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile"}),
+    roles=frozenset({"hf_weights", "vllm_serve"}),
+    profiles=("deepseek-v4-flash", "lab-smollm2"),
+)
+RAILS = [
+    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
+    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
+]
+SOUND: dict[str, Any] = {
+    "addresses": {"spark1": "10.0.0.1", "spark2": "10.0.0.2"},
+    "rails": {"spark1": RAILS, "spark2": RAILS},
+    "variables": ["twinspark_profile", "ansible_host", "hf_weights_repo"],
+    "profile": "deepseek-v4-flash",
+}
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/inventory_rules.yaml"))
+def test_problems(case: dict[str, Any]) -> None:
+    given = {key: value for key, value in case.items() if key not in {"name", "problems"}}
+    assert problems(Inventory(**SOUND | given), KNOWN) == case["problems"]

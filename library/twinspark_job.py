@@ -15,7 +15,7 @@ options:
   name: {description: Name of the job., type: str, required: true}
   argv: {description: The command. Never a secret., type: list, elements: str, default: []}
   environment: {description: Environment. Never a secret., type: dict, default: {}}
-  environment_file: {description: File of mode 0600 that systemd reads further environment from., type: str, default: ""}
+  environment_file: {description: "0600 file with further environment, read by systemd.", type: str, default: ""}
   user: {description: User that it runs as., type: str, default: root}
   chdir: {description: Working folder., type: str, default: /}
   digest_extra: {description: What else makes it another job., type: str, default: ""}

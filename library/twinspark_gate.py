@@ -82,7 +82,7 @@ def main() -> None:
     sentence = proofs.refusal(stage, state.reason, params["needed_by"])
     if module.check_mode:
         module.warn(f"A real run would have made this proof before, or stop here: {sentence}")
-        module.exit_json(**result)
+        module.exit_json(msg=sentence, **result)
     module.fail_json(msg=sentence, **result)
 
 

@@ -47,6 +47,11 @@ from ansible.module_utils.twinspark.files import write_atomically
 
 TAIL_BYTES = 65536
 
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "lines": {"type": "int", "default": 20},
+}
+
 
 def tail(path: Path, lines: int) -> list[str]:
     """The last lines of a log, however long it is. A progress line rewritten by carriage returns counts as its last."""
@@ -79,10 +84,7 @@ def remember(folder: Path, record: dict[str, Any], state: dict[str, Any]) -> Non
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        {"name": {"type": "str", "required": True}, "lines": {"type": "int", "default": 20}},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     folder = Path(jobs.JOBS_DIR) / module.params["name"]
     record = read_json(folder / "result.json")
     _, out, _ = module.run_command(jobs.show_argv(module.params["name"]))

@@ -1,14 +1,19 @@
 """Makes `ansible.module_utils.twinspark` importable, as Ansible itself does for the modules in `library/`."""
 
 import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import ansible.module_utils
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 ROOT = Path(__file__).resolve().parents[1]
+# The tools that the tests start are those beside this interpreter, whether or not its environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 ansible.module_utils.__path__.append(str(ROOT / "module_utils"))
 
 
@@ -31,3 +36,20 @@ def load_module():
         return module
 
     return load
+
+
+@pytest.fixture
+def run_module(load_module, capsys):
+    """Run a module of `library/` as Ansible would, in this process, and return what it answered.
+
+    A failing module answers with `failed: True`; nothing is mocked but the channel of its arguments.
+    """
+
+    def run(name: str, check_mode: bool = False, **arguments) -> dict:
+        module = load_module(name)
+        told = patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True})
+        with told, pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run

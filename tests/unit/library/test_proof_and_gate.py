@@ -1,0 +1,106 @@
+"""The modules that write and ask for proofs, against a real folder."""
+
+import json
+
+import pytest
+
+INPUTS = {"mtu": 9000}
+GOOD = [{"name": "MTU", "ok": True}]
+BAD = [{"name": "MTU", "ok": False, "measured": 1500, "required": 9000, "cure": "run the network stage"}]
+
+
+@pytest.fixture
+def leave(run_module, tmp_path):
+    """Leave a proof in a fresh folder."""
+
+    def leave(stage="preflight", verdicts=GOOD, inputs=INPUTS, **more):
+        return run_module(
+            "twinspark_proof", stage=stage, host="spark1", inputs=inputs, verdicts=verdicts,
+            proofs_dir=str(tmp_path / "proofs"), **more,
+        )  # fmt: skip
+
+    return leave
+
+
+@pytest.fixture
+def ask(run_module, tmp_path):
+    """Ask the gate."""
+
+    def ask(stage="preflight", inputs=INPUTS, **more):
+        return run_module("twinspark_gate", stage=stage, inputs=inputs, proofs_dir=str(tmp_path / "proofs"), **more)
+
+    return ask
+
+
+def test_a_proof_is_written_once_and_kept(leave, tmp_path):
+    assert leave()["changed"]
+    first = (tmp_path / "proofs/preflight.json").read_text()
+    assert not leave()["changed"]
+    assert (tmp_path / "proofs/preflight.json").read_text() == first
+
+
+def test_a_new_measurement_replaces_it(leave):
+    leave()
+    assert leave(remeasured=True)["changed"]
+
+
+def test_a_failing_verdict_is_written_first_and_then_fails(leave, tmp_path):
+    answer = leave(verdicts=BAD)
+    assert answer["failed"]
+    assert (
+        answer["msg"] == "Stage preflight did not pass: MTU: measured 1500, required 9000. Cure: run the network stage."
+    )
+    assert json.loads((tmp_path / "proofs/preflight.json").read_text())["verdict"] == "fail"
+
+
+def test_check_mode_writes_nothing_and_predicts(leave, tmp_path):
+    answer = leave(check_mode=True)
+    assert answer["changed"]
+    assert '"verdict": "pass"' in answer["diff"]["after"]
+    assert not (tmp_path / "proofs").exists()
+
+
+def test_a_broken_file_is_replaced_by_a_proof(leave, tmp_path):
+    (tmp_path / "proofs").mkdir()
+    (tmp_path / "proofs/preflight.json").write_text("{")
+    assert leave()["changed"]
+    assert not leave()["changed"]
+
+
+def test_verdicts_of_the_wrong_form_are_told_in_a_sentence(leave):
+    assert "can't become a proof" in leave(verdicts=[{"ok": True}])["msg"]
+
+
+def test_the_gate_opens_for_a_fresh_proof_only(leave, ask):
+    assert ask(needed_by="network")["failed"]
+    leave()
+    assert ask()["fresh"]
+    stale = ask(inputs={"mtu": 1500}, needed_by="network")
+    assert stale["failed"]
+    assert "Stage network refused" in stale["msg"]
+    assert "inputs have changed since: mtu" in stale["msg"]
+
+
+def test_the_gate_warns_in_check_mode(ask):
+    answer = ask(check_mode=True)
+    assert not answer.get("failed")
+    assert answer["would_refuse"]
+    assert answer["msg"].startswith("Refused: it needs a passing proof")
+    assert len(answer["warnings"]) == 1
+
+
+def test_a_probe_tells_and_never_refuses(leave, ask):
+    assert ask(probe=True)["fresh"] is False
+    leave(verdicts=BAD)
+    assert "it failed" in ask(probe=True)["reason"]
+
+
+def test_an_override_is_said(ask):
+    answer = ask(override=["preflight"])
+    assert answer["overridden"]
+    assert not answer["fresh"]
+
+
+def test_an_overridden_stage_still_measures_itself(leave, ask):
+    leave(verdicts=BAD)
+    assert not ask(probe=True, override=["preflight"])["fresh"]

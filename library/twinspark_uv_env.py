@@ -123,7 +123,7 @@ def give_to(path: Path, owner: str) -> None:
     os.chown(path, entry.pw_uid, entry.pw_gid)
     for folder, folders, files in os.walk(path):
         for name in folders + files:
-            os.chown(os.path.join(folder, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+            os.chown(Path(folder, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def run(module: AnsibleModule, argv: list[str], what: str) -> None:
@@ -209,10 +209,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        if module.params["state"] == "absent":
-            result = absent(module, Path(module.params["path"]))
-        else:
-            result = present(module)
+        gone = module.params["state"] == "absent"
+        result = absent(module, Path(module.params["path"])) if gone else present(module)
     except env.RequirementError as error:
         module.fail_json(msg=f"uv_env: {error}")
     except OSError as error:

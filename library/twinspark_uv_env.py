@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# SPDX-License-Identifier: Apache-2.0
 """Make a pinned Python environment on a host, with uv."""
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ options:
 attributes:
   check_mode: {support: full, description: Predicts from what is installed, without asking an index.}
   diff_mode: {support: full, description: Lists of packages before and after.}
-author: The twinspark authors (@twinspark)
+author: twinspark
 """
 
 EXAMPLES = r"""
@@ -81,11 +80,22 @@ import os
 import pwd
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark import environments as env
 
 STAMP = ".twinspark.json"
+
+ARGUMENTS: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "requirements": {"type": "list", "elements": "str", "default": []},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
+    "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
+    "uv": {"type": "path", "default": "/opt/twinspark/env/uv/bin/uv"},
+    "owner": {"type": "str", "default": "root"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 
 
 def read_actual(path: Path) -> env.Actual:
@@ -134,7 +144,8 @@ def run(module: AnsibleModule, argv: list[str], what: str) -> None:
         module.fail_json(
             msg=f"uv_env: {what} failed with exit {code}: {' / '.join(lines)}. "
             "Cure: see that this host reaches a package index, or name one in uv_env_environment.",
-            cmd=argv, rc=code,
+            cmd=argv,
+            rc=code,
         )
 
 
@@ -168,8 +179,11 @@ def present(module: AnsibleModule) -> dict[str, object]:
     """Read, plan, apply unless checking, and tell."""
     p = module.params
     desired = env.Desired(
-        path=p["path"], requirements=env.parse_requirements(p["requirements"]),
-        python=os.path.realpath(p["python"]), installer=p["installer"], uv=p["uv"],
+        path=p["path"],
+        requirements=env.parse_requirements(p["requirements"]),
+        python=os.path.realpath(p["python"]),
+        installer=p["installer"],
+        uv=p["uv"],
     )
     path = Path(desired.path)
     before = read_actual(path)
@@ -189,25 +203,18 @@ def present(module: AnsibleModule) -> dict[str, object]:
         "after": env.listing(desired.path, python, after),
     }
     return {
-        "changed": bool(reasons), "reasons": reasons, "packages": after, "python": python,
-        "digest": env.digest(desired), "diff": diff,
+        "changed": bool(reasons),
+        "reasons": reasons,
+        "packages": after,
+        "python": python,
+        "digest": env.digest(desired),
+        "diff": diff,
     }
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "requirements": {"type": "list", "elements": "str", "default": []},
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "installer": {"type": "str", "choices": ["uv", "pip"], "default": "uv"},
-            "uv": {"type": "path", "default": "/opt/twinspark/env/uv/bin/uv"},
-            "owner": {"type": "str", "default": "root"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     try:
         gone = module.params["state"] == "absent"
         result = absent(module, Path(module.params["path"])) if gone else present(module)

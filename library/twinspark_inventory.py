@@ -138,7 +138,8 @@ def main() -> None:
         module.fail_json(msg=f"the checkout at {project} can't be read ({error}): restore that file from Git")
     found = problems(Inventory(**given), known)
     if found:
-        module.fail_json(msg="; ".join(found) + ". Nothing was changed.", problems=found)
+        sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]
+        module.fail_json(msg=" ".join([*sentences, "Nothing was changed."]), problems=found)
     module.exit_json(changed=False, problems=[])
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says at the end of a plain `ansible-playbook` run, in one sentence each, what stopped it and how to cure that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import ansible.module_utils
+from ansible.plugins.callback import CallbackBase
+
+# The controller imports plugins by path: this checkout's module_utils joins the package by hand.
+_MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
+if _MODULE_UTILS not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(_MODULE_UTILS)
+
+from ansible.module_utils.twinspark.explain import Failure, explain  # noqa: E402
+
+DOCUMENTATION = r"""
+name: twinspark_explain
+type: aggregate
+short_description: One clear sentence for each failure
+description:
+  - After the recap, prints for each failed or unreachable host what is wrong, where, and the cure.
+  - The sentences are the same that C(twinspark apply) prints.
+requirements:
+  - enabled in ansible.cfg (callbacks_enabled)
+"""
+
+NO_HOST = "No host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host."
+
+
+class CallbackModule(CallbackBase):
+    """Collects failures while the play runs; failures that a rescue dealt with are dropped with the next task."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "twinspark_explain"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+        self.no_hosts = False
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self.last_task = task
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self.no_hosts = True
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            self.remember(result, unreachable=False)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self.remember(result, unreachable=True)
+
+    def remember(self, result: Any, unreachable: bool) -> None:
+        """Keep the sentence; the same one from two hosts is said once."""
+        failure = Failure(
+            host=result.host.get_name(),
+            result=result.result,
+            task=result.task.name or result.task.action,
+            action=result.task.resolved_action or result.task.action,
+            address=str(result.host.vars.get("ansible_host", "")),
+            unreachable=unreachable,
+        )
+        sentence = explain(failure).sentence
+        if sentence not in self.sentences:
+            self.sentences.append(sentence)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        if self.no_hosts and not stats.processed:
+            self.sentences.append(NO_HOST)
+        failed = bool(stats.failures or stats.dark)
+        if not failed and not self.no_hosts:
+            return
+        for sentence in self.sentences:
+            self._display.display(f"twinspark: {sentence}", color="red")

@@ -1,0 +1,200 @@
+"""One clear sentence out of a failed or unreachable result: where, what, and the cure.
+
+The texts that are recognised here were recorded from OpenSSH 9.2, sudo 1.9 and ansible-core 2.21
+(tests/unit/module_utils/cases/explain.yaml). No cure ever weakens a check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# What kind of failure it was; the wrapper's exit code follows from it (src/twinspark/exitcodes.py).
+INVENTORY = "inventory"  # wrong settings; nothing was changed
+GATE = "gate"  # a proof is missing, or a verdict is not ok
+UNREACHABLE = "unreachable"  # ssh, sudo or Python on the host
+TASK = "task"  # anything else
+
+ACTIONS = {
+    "twinspark_inventory": INVENTORY,
+    "ansible.builtin.validate_argument_spec": INVENTORY,
+    "twinspark_gate": GATE,
+    "twinspark_proof": GATE,
+}
+# Ansible puts these before a message; they say nothing.
+PREFIX = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")
+LONGEST = 1200  # characters of a message that nobody recognised
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is known of a failure. `result` is the module's own result as Ansible's callbacks give it."""
+
+    host: str
+    result: Mapping[str, Any]
+    task: str = ""
+    action: str = ""
+    address: str = ""
+    unreachable: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The sentence, and the kind that decides the exit code."""
+
+    kind: str
+    sentence: str
+
+
+def explain(failure: Failure) -> Explained:
+    """The one sentence to print instead of the result."""
+    text = everything_said(failure.result)
+    where = failure.host
+    if failure.address and failure.address != failure.host:
+        where += f" ({failure.address})"
+    found = ssh_trouble(text, failure) if failure.unreachable else host_trouble(text, failure)
+    if found:
+        return Explained(UNREACHABLE, f"{where}: {found}")
+    message = message_of(failure.result)
+    if failure.unreachable:
+        cure = f"Cure: make `ssh {target(text, failure)} true` work without a question, then run again."
+        return Explained(UNREACHABLE, f"{where}: can't be reached by ssh: {message} {cure}")
+    kind = ACTIONS.get(failure.action, TASK)
+    if kind == TASK and failure.task:
+        return Explained(kind, f"{failure.host}: {failure.task}: {message}")
+    return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
+
+
+def ssh_trouble(text: str, failure: Failure) -> str:
+    """What stopped ssh, with its cure; empty when the text is none that is known."""
+    login = target(text, failure)
+    address = login.rpartition("@")[2]
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
+        offending = re.search(r"Offending (\S+) key in (\S+?):(\d+)", text)
+        fingerprint = re.search(r"SHA256:\S+?(?=\.?\s|\.?$)", text)
+        remove = re.search(r'ssh-keygen -f "([^"]+)" -R "([^"]+)"', text)
+        pinned = f" (line {offending[3]} of {offending[2]})" if offending else ""
+        shown = f"; it now shows {fingerprint[0].rstrip('.')}" if fingerprint else ""
+        command = f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"' if remove else f"ssh-keygen -R {address}"
+        return (
+            f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
+            "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, "
+            f"then run `{command}` and log in once by hand: `ssh {login}`."
+        )
+    if "Host key verification failed" in text or "host key is known for" in text:
+        return (
+            f"its ssh host key is not known yet. Cure: run `ssh {login}` once by hand, compare the fingerprint with "
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree."
+        )
+    missing = re.search(r"(?:no such identity: |Identity file )(\S+?)[:\s](?: ?No such file| not accessible)", text)
+    if missing:
+        key = missing[1]
+        return (
+            f"the private key {key} does not exist. Cure: correct ansible_ssh_private_key_file in the inventory, "
+            f"or make the key with `ssh-keygen -t ed25519 -f {key}` and `ssh-copy-id -i {key} {login}`."
+        )
+    if "bad permissions" in text or "UNPROTECTED PRIVATE KEY FILE" in text:
+        return "ssh ignores the private key since others can read it. Cure: `chmod 600` the key file."
+    if "Permission denied" in text or "Too many authentication failures" in text:
+        return (
+            f"ssh as {login} is refused: no key that this machine offers is allowed there. Cure: "
+            f"`ssh-copy-id {login}`, or name the right user and key in the inventory "
+            "(ansible_user, ansible_ssh_private_key_file)."
+        )
+    return network_trouble(text, address)
+
+
+def network_trouble(text: str, address: str) -> str:
+    """ssh did not even get to speak with a server."""
+    port = re.search(r"port (\d+)", text)
+    at = f"{address} port {port[1] if port else 22}"
+    if "Could not resolve hostname" in text:
+        return f"the name {address} has no address. Cure: write the IP address as ansible_host in the inventory."
+    if "Connection refused" in text:
+        return (
+            f"nothing listens for ssh at {at}. Cure: start it at the console (`sudo systemctl enable --now ssh`), "
+            "or correct ansible_host and ansible_port in the inventory."
+        )
+    if re.search(r"timed out|Timeout|timeout", text):
+        return (
+            f"no answer from {at}. Cure: see that the machine is on and its management cable in, that "
+            f"`ping {address}` answers, and that no firewall is between."
+        )
+    if re.search(r"No route to host|Network is unreachable|Host is down", text):
+        return (
+            f"there is no way to {at} from here. Cure: see that both are in the same network "
+            f"(`ip route get {address}`), or correct ansible_host in the inventory."
+        )
+    if re.search(r"Connection (?:closed|reset) by|closed by remote host|Broken pipe|lost connection", text):
+        return (
+            f"the ssh connection to {address} was cut. Cure: see `journalctl -u ssh` there; "
+            "if it is rebooting, wait and run again."
+        )
+    return ""
+
+
+def host_trouble(text: str, failure: Failure) -> str:
+    """ssh works, but nothing can be run there: sudo or Python."""
+    user = target(text, failure).partition("@")[0] if "@" in target(text, failure) else "the login user"
+    free = (
+        f'`echo "$USER ALL=(ALL) NOPASSWD: ALL" | sudo tee /etc/sudoers.d/twinspark` as {user} on it, '
+        "or keep ansible_become_password in a vault file"
+    )
+    if re.search(r"Missing sudo password|sudo: a password is required|sudo: a terminal is required", text):
+        return f"sudo asks {user} for a password. Cure: {free}."
+    if re.search(r"Incorrect sudo password|sudo: \d+ incorrect password", text):
+        return "sudo does not take the ansible_become_password given. Cure: correct it in the vault file."
+    if re.search(r"is not in the sudoers file|is not allowed to (?:run sudo|execute)", text):
+        return f"{user} may not use sudo. Cure: as root on it, `usermod -aG sudo USER`, then log in anew."
+    if re.search(r"sudo: (?:command )?not found", text):
+        return "sudo is not installed. Cure: as root on it, `apt-get install sudo`, and allow the login user to use it."
+    if re.search(r"waiting for (?:privilege escalation prompt|become success)", text):
+        return f"sudo did not answer. Cure: see that `sudo -n true` works for {user} on it; if not, {free}."
+    missing = re.search(r"The module interpreter '([^']+)' was not found", text) or re.search(
+        r"(/\S*python\S*): (?:not found|No such file)", text
+    )
+    if missing:
+        return f"there is no Python at {missing[1]}. Cure: `sudo apt-get install python3` on it."
+    return ""
+
+
+def target(text: str, failure: Failure) -> str:
+    """What a person would type after `ssh`: user@address when ssh's text tells the user."""
+    login = re.search(r"(\S+@\S+?): Permission denied", text)
+    if login:
+        return login[1]
+    address = re.search(r'remote host "([^"]+)"', text)
+    return address[1] if address else failure.address or failure.host
+
+
+def everything_said(result: Mapping[str, Any]) -> str:
+    """The texts of Ansible, ssh and sudo; never a command's own output, which may quote anything."""
+    keys = ("msg", "module_stderr")
+    return "\n".join(str(result[key]) for key in keys if result.get(key))
+
+
+def message_of(result: Mapping[str, Any]) -> str:
+    """The result's own message on one line, ending in a full stop; of a loop the first item that failed."""
+    if result.get("censored"):
+        return "it failed, and its output is hidden since it handles a secret."
+    for item in result.get("results") or []:
+        if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable")):
+            return message_of(item)
+    errors = result.get("argument_errors")
+    if errors:
+        return one_line("wrong settings: " + "; ".join(str(error) for error in errors))
+    message = str(result.get("msg") or "it failed and said nothing")
+    if message.startswith("non-zero return code") or "deserialization failed" in message:
+        said = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "").strip()
+        message = f"exit code {result.get('rc')}: {said.splitlines()[-1] if said else 'nothing was printed'}"
+    return one_line(message)
+
+
+def one_line(message: str) -> str:
+    """Without Ansible's prefixes, line breaks and excess."""
+    text = " ".join(PREFIX.sub("", message).split())
+    if len(text) > LONGEST:
+        text = text[:LONGEST].rstrip() + " ..."
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,128 @@
+"""The Hub's answers: which of them to try again, and what to tell an owner about the others."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+MAX_BYTES = 64 * 1024**2  # of metadata; a repository of 100,000 files stays below
+
+
+class HubError(RuntimeError):
+    """The Hub did not give what was asked; the message says why, and the cure."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How to take an HTTP status: try again, or give up with these words."""
+
+    retry: bool
+    words: str
+
+
+def info_url(endpoint: str, repo: str, commit: str) -> str:
+    """Where a repository's files at a commit are listed, with sizes and sums."""
+    return f"{endpoint.rstrip('/')}/api/models/{urllib.parse.quote(repo)}/revision/{commit}?blobs=true"
+
+
+def answer(status: int, repo: str, commit: str, token: bool, code: str = "") -> Answer:
+    """What an HTTP status of the Hub means. `code` is its X-Error-Code header, `token` whether one was sent."""
+    if status in RETRY_STATUS:
+        return Answer(True, f"the Hub answers {status}" + (" (too many requests)" if status == 429 else ""))
+    if status == 401 and not token:
+        return Answer(
+            False,
+            f"{repo} is private, gated or misspelt, and no token was given (401). Put a read token of an account that "
+            "has access into a file and name it in hf_weights_token_file",
+        )
+    if status == 401:
+        return Answer(False, f"the Hub refuses the token (401). Renew the one in hf_weights_token_file ({repo})")
+    if status == 403 or code == "GatedRepo":
+        return Answer(
+            False,
+            f"{repo} is gated (403): accept its terms on its page with the account that the token in "
+            "hf_weights_token_file belongs to, and see that the token may read gated repositories",
+        )
+    if status == 404 and (code == "RevisionNotFound"):
+        return Answer(False, f"commit {commit} does not exist in {repo} (404). Correct the profile's weights.revision")
+    if status == 404:
+        return Answer(
+            False,
+            f"{repo} or its commit {commit} does not exist (404). Correct the profile's weights.repo and .revision",
+        )
+    return Answer(False, f"the Hub answers {status} for {repo} at {commit}")
+
+
+def pause(attempt: int, retry_after: str | None, longest: float = 60.0) -> float:
+    """Seconds before the next attempt (0 is the first that failed): what the Hub asks for, else 1, 2, 4, ..."""
+    if retry_after and retry_after.isdigit():
+        return min(float(retry_after), longest)
+    return float(min(2.0**attempt, longest))
+
+
+CLIENT_FAULTS = (
+    (re.compile(r"No space left on device|Not enough free disk space", re.I), 507),
+    (re.compile(r"GatedRepoError|403 (Client Error|Forbidden)", re.I), 403),
+    (re.compile(r"RevisionNotFoundError|Revision Not Found", re.I), 404),
+    (re.compile(r"401 (Client Error|Unauthorized)|Invalid (user token|username or password)", re.I), 401),
+    (re.compile(r"RepositoryNotFoundError|Repository Not Found|EntryNotFoundError", re.I), 404),
+    (re.compile(r"429 (Client Error|Too Many)", re.I), 429),
+    (re.compile(r"\b50[0234] Server Error", re.I), 503),
+)
+
+
+def client_status(log: str) -> int:
+    """The status that the client's own words stand for; 0 when they are about the line (cut, stalled, refused)."""
+    for pattern, status in CLIENT_FAULTS:
+        if pattern.search(log):
+            return status
+    return 0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request for a commit's metadata."""
+
+    endpoint: str
+    repo: str
+    commit: str
+    token: str = ""
+    timeout: float = 20.0
+    attempts: int = 6
+
+
+def read_info(question: Question, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+    """The Hub's model info at a commit. Retries what may pass; HubError for the rest."""
+    url = info_url(question.endpoint, question.repo, question.commit)
+    request = urllib.request.Request(url, headers={"User-Agent": "twinspark", "Accept": "application/json"})  # noqa: S310
+    if question.token:
+        # Unredirected, so that a mirror that points elsewhere does not pass the token on.
+        request.add_unredirected_header("Authorization", f"Bearer {question.token}")
+    last = ""
+    for attempt in range(question.attempts):
+        after = None
+        try:
+            with urllib.request.urlopen(request, timeout=question.timeout) as reply:  # noqa: S310
+                return dict(json.loads(reply.read(MAX_BYTES)))
+        except urllib.error.HTTPError as error:
+            code = error.headers.get("X-Error-Code") or ""
+            meaning = answer(error.code, question.repo, question.commit, bool(question.token), code)
+            if not meaning.retry:
+                raise HubError(meaning.words) from error
+            last, after = meaning.words, error.headers.get("Retry-After")
+        except (OSError, ValueError, TypeError) as error:
+            last = f"no usable answer from {question.endpoint} ({getattr(error, 'reason', error)})"
+        if attempt + 1 < question.attempts:
+            sleep(pause(attempt, after))
+    raise HubError(
+        f"{last}, {question.attempts} times in a row. Look at hf_weights_endpoint and at the head's way out, "
+        "or give hf_weights_source_dir"
+    )

@@ -1,0 +1,148 @@
+"""Judging a snapshot: what a manifest asks for, what was hashed when, and what lies there now. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .manifest import Entry, Manifest
+
+SCHEMA = 1
+GIB = 1024**3
+# What a file system and a running host need beside the weights.
+RESERVE = 1 * GIB
+
+ABSENT, DANGLING, LENGTH, CHANGED, UNHASHED, BAD, VERIFIED = (
+    "absent",  # nothing there
+    "dangling",  # a link to nothing
+    "length",  # not as long as the manifest says
+    "changed",  # touched since it was hashed
+    "unhashed",  # there, but nobody hashed it yet
+    "bad",  # hashed, and not what the manifest says
+    "verified",
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What `stat` says of a file behind its snapshot path. `stamp`: size, mtime (ns), ctime (ns), inode."""
+
+    kind: str  # absent, dangling or file
+    stamp: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The state of a snapshot, and the state of each file by path."""
+
+    state: str  # missing, partial, wrong, verified
+    files: Mapping[str, str]
+
+    def those(self, *states: str) -> list[str]:
+        """Paths of the files in any of these states."""
+        return [path for path, state in self.files.items() if state in states]
+
+
+def judge_file(entry: Entry, record: Mapping[str, Any] | None, seen: Seen) -> str:
+    """One file: believed only when it is, to the inode and the nanosecond, the one that was hashed."""
+    if seen.kind != "file":
+        return ABSENT if seen.kind == "absent" else DANGLING
+    if seen.stamp[0] != entry.size:
+        return LENGTH
+    if not record:
+        return UNHASHED
+    if record.get("bad"):
+        return BAD
+    if list(record.get("stamp", ())) != list(seen.stamp):
+        return CHANGED
+    return VERIFIED if entry.accepts(record.get("sha256", ""), record.get("git_sha1", "")) else BAD
+
+
+def judge(manifest: Manifest, state: Mapping[str, Any], seen: Mapping[str, Seen]) -> Judgement:
+    """The snapshot of a manifest, from what is remembered and what is seen."""
+    records = state.get("files") or {}
+    files = {e.path: judge_file(e, records.get(e.path), seen.get(e.path, Seen(ABSENT))) for e in manifest.entries}
+    kinds = set(files.values())
+    if kinds == {VERIFIED}:
+        return Judgement("verified", files)
+    if kinds & {DANGLING, LENGTH, CHANGED, BAD}:
+        return Judgement("wrong", files)
+    return Judgement("missing" if kinds == {ABSENT} else "partial", files)
+
+
+def complaint(judgement: Judgement, limit: int = 5) -> str:
+    """What is the matter, in words, naming the first few files of each kind; empty when all is verified."""
+    words = {
+        ABSENT: "absent",
+        DANGLING: "a link to nothing",
+        LENGTH: "of the wrong length",
+        CHANGED: "touched since it was hashed",
+        UNHASHED: "not hashed yet",
+        BAD: "not what the manifest says",
+    }
+    parts = []
+    for kind, text in words.items():
+        paths = judgement.those(kind)
+        more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
+        if paths:
+            parts.append(f"{text}: {', '.join(paths[:limit])}{more}")
+    return "; ".join(parts)
+
+
+def bytes_to_fetch(manifest: Manifest, judgement: Judgement, staged: int = 0) -> int:
+    """Bytes that must still come. A file that lies there unhashed or touched may be good, and takes no new space."""
+    absent = set(judgement.those(ABSENT, DANGLING, LENGTH, BAD))
+    return max(0, sum(e.size for e in manifest.entries if e.path in absent) - staged)
+
+
+def space_verdict(host: str, needed: int, free: int, folder: str) -> dict[str, Any]:
+    """Whether `needed` bytes and a reserve fit into `free`."""
+    wanted = needed + RESERVE if needed else 0
+    return {
+        "name": f"space on {host}",
+        "ok": free >= wanted,
+        "measured": round(free / GIB, 2),
+        "required": round(wanted / GIB, 2),
+        "unit": "GiB",
+        "reason": f"{folder} must hold {needed / GIB:.2f} GiB more, and 1 GiB is kept free" if needed else "",
+        "cure": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
+    }
+
+
+def snapshot_verdict(host: str, commit: str, judgement: Judgement | None) -> dict[str, Any]:
+    """Whether a host holds the commit, every byte hashed."""
+    state = judgement.state if judgement else "missing"
+    return {
+        "name": f"weights on {host}",
+        "ok": state == "verified",
+        "measured": state,
+        "required": "verified",
+        "reason": complaint(judgement) if judgement else f"no manifest of {commit}",
+        "cure": "twinspark apply --stage weights",
+    }
+
+
+def parity(sums: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Paths whose sha256 is not one and the same on every host. `sums`: host to path to sha256."""
+    paths = sorted({path for files in sums.values() for path in files})
+    return [path for path in paths if len({files.get(path, "") for files in sums.values()}) != 1]
+
+
+def queue_of(entries: Iterable[Entry]) -> deque[Entry]:
+    """Files in the order to move them: the largest first, so that no stream ends long after the others."""
+    return deque(sorted(entries, key=lambda entry: (-entry.size, entry.path)))
+
+
+def streams_of(rails: Sequence[Mapping[str, str]], per_rail: int) -> list[Mapping[str, str]]:
+    """The rail that each stream uses, alternating, so that the first two files already take both."""
+    return [rail for _ in range(max(1, per_rail)) for rail in rails]
+
+
+def duplicates(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Entries by blob: two paths of the same content share one blob, which is moved once."""
+    by_blob: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_blob.setdefault(entry.blob, []).append(entry)
+    return by_blob

@@ -1,0 +1,91 @@
+#!/usr/bin/python
+"""Ansible module: which image a host has, what was built before, and whether its Docker answers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_image_info
+short_description: Which image a host has, and what was built there before
+description:
+  - Asks Docker for one image, and reads the record of builds. Changes nothing.
+  - Without a Docker that answers it fails with the cause and the cure; in check mode it warns and finds no image.
+options:
+  image: {description: The image as name:tag., type: str, required: true}
+  record: {description: File with the history of builds., type: path, default: /var/lib/twinspark/image/history.json}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: See which image is here
+  twinspark_image_info:
+    image: vllm-node-dsv4:7a3249e3b482
+  register: found
+"""
+
+RETURN = r"""
+image: {description: "id, created, size (bytes), tags, labels, layers; null when there is none.", type: dict,
+        returned: always}
+id: {description: The image's ID or an empty string., type: str, returned: always}
+history: {description: "Builds recorded on this host, the newest last: image, id, digest, repo, commit, built.",
+          type: list, elements: dict, returned: always}
+docker: {description: Version of Docker's daemon or an empty string., type: str, returned: always}
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.docker import daemon_problem, inspected
+
+
+def history(path: str) -> list[dict[str, Any]]:
+    """The recorded builds; a file that is none counts as no history, since it only saves a rebuild."""
+    try:
+        found = json.loads(Path(path).read_text())
+    except (OSError, ValueError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def docker_version(module: AnsibleModule) -> str:
+    """Version of the daemon; ends the module with the cause when there is none."""
+    binary = module.get_bin_path("docker")
+    problem, out = "Docker is not installed. Cure: DGX OS brings it; elsewhere install docker and its client", ""
+    if binary:
+        code, out, err = module.run_command([binary, "version", "--format", "{{.Server.Version}}"])
+        problem = daemon_problem(code, err)
+    if problem and not module.check_mode:
+        module.fail_json(msg=f"{problem}.")
+    if problem:
+        module.warn(f"{problem}.")
+    return "" if problem else out.strip()
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        {
+            "image": {"type": "str", "required": True},
+            "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
+        },
+        supports_check_mode=True,
+    )
+    version = docker_version(module)
+    image = None
+    if version:
+        code, out, _ = module.run_command(["docker", "image", "inspect", module.params["image"]])
+        image = inspected(out) if code == 0 else None
+    module.exit_json(
+        changed=False,
+        image=image,
+        id=image["id"] if image else "",
+        history=history(module.params["record"]),
+        docker=version,
+    )
+
+
+if __name__ == "__main__":
+    main()

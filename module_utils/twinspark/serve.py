@@ -1,0 +1,190 @@
+"""What the served pair says of itself: states, the cause of a death, ranks, devices, and the verdicts on all of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+GIB = 1 << 30
+SHOW = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "InvocationID",
+        "ActiveEnterTimestamp", "UnitFileState")  # fmt: skip
+
+RANK = re.compile(r"rank (\d+) in world size (\d+)|world_size=(\d+) rank=(\d+)")
+IB = re.compile(r"NET/IB : Using (.*?)(?:;|$)")
+NETWORK = re.compile(r"Using network (\S+)")
+DEVICE = re.compile(r"\[\d+\]([\w]+):\d+/(\w+)")
+READY = re.compile(r"Application startup complete")
+
+PHASES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("answering", READY),
+    ("warming up", re.compile(r"Graph capturing|Capturing CUDA graph|torch\.compile|Warming up|warmup")),
+    ("sizing the cache", re.compile(r"KV cache size|Available KV cache memory")),
+    ("loading weights", re.compile(r"Loading safetensors|Loading weights|Starting to load model")),
+    ("joining ranks", RANK),
+    ("starting", re.compile(r"vLLM API server version|non-default args|Initializing a V1 LLM engine")),
+)
+
+
+def journal(text: str) -> list[tuple[float, str]]:
+    """Lines of `journalctl --output=short-unix --no-hostname` as (Unix time, message)."""
+    found = []
+    for line in text.splitlines():
+        stamp, _, rest = line.partition(" ")
+        try:
+            at = float(stamp)
+        except ValueError:
+            continue
+        found.append((at, rest.partition(": ")[2]))
+    return found
+
+
+def phase(lines: Iterable[str]) -> str:
+    """How far the start has come, by the newest milestone in the log."""
+    text = list(lines)
+    return next((name for name, pattern in PHASES if any(pattern.search(line) for line in text)), "")
+
+
+def ranks(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The ranks that said in the log who they are: rank, world size and the line."""
+    found: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        if match := RANK.search(line):
+            a, b, c, d = match.groups()
+            rank, world = (int(a), int(b)) if a else (int(d), int(c))
+            found.setdefault(rank, {"rank": rank, "world_size": world, "line": line.strip()[:240]})
+    return [found[rank] for rank in sorted(found)]
+
+
+def nccl(lines: Iterable[str]) -> dict[str, Any]:
+    """Which network NCCL says that it uses, with its devices; empty values when the log does not show it."""
+    network, devices = "", []
+    for line in lines:
+        if match := NETWORK.search(line):
+            network = match[1]
+        if match := IB.search(line):
+            devices = [f"{name}/{kind}" for name, kind in DEVICE.findall(match[1])]
+    return {"network": network, "devices": devices}
+
+
+def meminfo(text: str) -> dict[str, int]:
+    """MemTotal and MemAvailable of /proc/meminfo, in bytes."""
+    found = {}
+    for line in text.splitlines():
+        key, _, rest = line.partition(":")
+        if key in ("MemTotal", "MemAvailable"):
+            found[{"MemTotal": "total", "MemAvailable": "available"}[key]] = int(rest.split()[0]) * 1024
+    return found
+
+
+def memory_verdict(
+    host: str, memory: Mapping[str, int], utilization: float | None, memory_gib: float | None
+) -> dict[str, Any]:
+    """Enough MemAvailable before launch. On unified memory running out hangs the host, so this is asked first.
+
+    `utilization` is the share of all memory that the engine will take, `memory_gib` the need where there is no share.
+    """
+    need = memory["total"] * utilization if utilization else (memory_gib or 0) * GIB
+    return {
+        "name": f"memory available on {host}",
+        "ok": memory["available"] >= need,
+        "measured": round(memory["available"] / GIB, 1),
+        "required": round(need / GIB, 1),
+        "unit": "GiB",
+        "reason": "" if memory["available"] >= need else "the engine would run the host out of memory",
+        "cure": "stop what else uses memory on it, or lower gpu_memory_utilization in the profile",
+    }
+
+
+def dead(unit: Mapping[str, str]) -> bool:
+    """Whether a rank's unit has died: failed, or about to be tried again, or gone since it was started."""
+    return (
+        unit.get("ActiveState") in ("failed", "inactive")
+        or unit.get("SubState") == "auto-restart"
+        or int(unit.get("NRestarts") or 0) > 0
+    )
+
+
+def restart_reasons(
+    plans: Mapping[str, str], found: Mapping[str, Mapping[str, Any]], canary: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Why the pair has to be restarted, as [{host, name, current, desired}]; empty when it runs as it should.
+
+    `plans` is host to the digest of what should run, `found` host to what `twinspark_serve_info` saw there,
+    `canary` what the head answered.
+    """
+    reasons = []
+    for host, desired in plans.items():
+        serve = found.get(host, {})
+        container = serve.get("container") or {}
+        unit = serve.get("unit") or {}
+        for name, current, wanted in (
+            ("unit", unit.get("ActiveState", "absent"), "active"),
+            ("digest", container.get("digest"), desired),
+            ("image", container.get("image_id"), serve.get("image_id")),
+        ):
+            if current != wanted:
+                reasons.append({"host": host, "name": name, "current": current, "desired": wanted})
+                break
+    if not reasons and not canary.get("ok"):
+        head = next(iter(plans))
+        reasons.append({"host": head, "name": "canary", "current": canary.get("error"), "desired": "tokens in time"})
+    return reasons
+
+
+def death(host: str, serve: Mapping[str, Any]) -> str:
+    """One sentence on a rank that died, with its cause and cure where they are known."""
+    why = serve.get("cause")
+    unit = serve.get("unit", {})
+    if why:
+        return f"{host}: {why['name']}: {why['line']} Cure: {why['cure']}."
+    last = (serve.get("log_tail") or ["its log is empty"])[-1]
+    return (
+        f"{host}: unit {unit.get('ActiveState')}/{unit.get('Result')}, exit {unit.get('ExecMainStatus')}: {last} "
+        f"Read `journalctl -u twinspark-vllm` there."
+    )
+
+
+def verdicts(
+    hosts: Sequence[str], found: Mapping[str, Mapping[str, Any]], canary: Mapping[str, Any], rdma: bool
+) -> list[dict[str, Any]]:
+    """One verdict a rank, one for the canary, and one for what it says; with RDMA, one a host for NCCL's devices."""
+    judged = []
+    for host in hosts:
+        serve = found.get(host, {})
+        up = not dead(serve.get("unit") or {}) and bool((serve.get("container") or {}).get("pid"))
+        judged.append(
+            {
+                "name": f"rank on {host}",
+                "ok": up,
+                "measured": (serve.get("unit") or {}).get("ActiveState", "absent"),
+                "required": "active",
+                "reason": "" if up else death(host, serve),
+                "cure": "run `twinspark apply --stage serve` again",
+            }
+        )
+        network = (serve.get("nccl") or {}).get("network", "")
+        if rdma and network:
+            over_ib = network.startswith("IB")
+            judged.append(
+                {
+                    "name": f"NCCL over RoCE on {host}",
+                    "ok": over_ib,
+                    "measured": network,
+                    "required": "IB",
+                    "reason": "" if over_ib else "NCCL fell back to sockets, at about a tenth of the rate",
+                    "cure": "run `twinspark apply --stage rdma`, and see NCCL_IB_HCA in docs/serving.md",
+                }
+            )
+    judged.append(
+        {
+            "name": "canary",
+            "ok": bool(canary.get("ok")),
+            "measured": canary.get("tokens"),
+            "required": canary.get("min_tokens", 1),
+            "unit": "tokens",
+            "reason": canary.get("error") or "",
+            "cure": "believe the canary and not /health: run `twinspark apply --stage serve`, which restarts the pair",
+        }
+    )
+    return judged

@@ -67,8 +67,8 @@ def test_every_cause_has_a_meaning_and_a_cure():
 TOKENS = st.sampled_from(
     ["#bytes", "#iterations", "BW peak[Gb/sec]", "BW average[Gb/sec]", "MsgRate[Mpps]", "t_avg[usec]", "inf", "nan",
      "-1", "0", "65536", "9" * 5000, "1e999", "\t", "\n", "\n", " ", "RDMA_Write BW Test\n", "-" * 40 + "\n", "1_0",
-     "Failed status 12", "{", '"results": {', "99% percentile[usec]", "tps average", "Device : x", "#, cycles\n", "\x00",
-     "\u2028", "\u0663"]
+     "Failed status 12", "{", '"results": {', "99% percentile[usec]", "tps average", "Device : x", "#, cycles\n",
+     "\x00", "\u2028", "\u0663"]
 )  # fmt: skip
 
 

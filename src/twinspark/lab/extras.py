@@ -1,0 +1,33 @@
+"""The engine image inside the hosts and the lab's services, both made by modules of their own."""
+
+import importlib
+from types import ModuleType
+
+from .image import Say
+from .machine import Machine
+from .names import Lab, cache_home
+from .shell import LabError
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(f"{__package__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{__package__}.{name}":
+            raise
+        return None
+
+
+def ensure_engine(lab: Lab, image: str, machine: Machine, fresh: list[str], say: Say) -> None:
+    """Not yet."""
+
+
+def ensure_services(lab: Lab, image: str, *, required: bool, say: Say) -> dict[str, str]:
+    """The Hub and Git server of the lab: {"hub": url, "git": url}; nothing where that module is not there."""
+    services = _module("services")
+    if services is None:
+        if required:
+            raise LabError("this checkout has no lab services (src/twinspark/lab/services.py)")
+        return {}
+    urls: dict[str, str] = services.start("docker", lab.services, lab.network, image, cache_home())
+    return urls

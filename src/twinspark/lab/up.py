@@ -1,0 +1,123 @@
+"""`lab up`: look at every piece, make or mend what is not as it should be, and say what was done."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import access, furnish, hosts, inventory, rails, sysfs
+from .extras import ensure_engine, ensure_services
+from .hosts import Placement
+from .image import Say, ensure_host_image, lock
+from .machine import Machine, engine_dir, ensure_docker, probe_machine, require_root, require_space
+from .names import Lab, cache_home
+from .network import ensure_network
+from .shell import LabError, ensure_commands, output
+
+FIRST_HOST = 11  # the last octet of rank 0 on the rails (twinspark_rails_first_host)
+
+
+@dataclass(frozen=True)
+class Options:
+    engine: bool  # put the engine image and the lab's model and services in
+
+
+def up(lab: Lab, options: Options, say: Say) -> Path:
+    """Bring the lab up, or to what it should be; the inventory folder."""
+    require_root()
+    ensure_commands(["ip", "nsenter", "ssh", "ssh-keygen"], engine_dir() / "apt.log")
+    say(f"docker engine {ensure_docker()}")
+    machine = probe_machine()
+    require_space(20 if options.engine else 4)
+    lab.state.mkdir(parents=True, exist_ok=True)
+    with lock(lab.state / "lock"):
+        return _up(lab, options, machine, say)
+
+
+def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
+    cable = rails.rails()
+    image = ensure_host_image(say)
+    subnet = ensure_network(lab, [rail.subnet for rail in cable])
+    places = hosts.placements(lab, subnet, image)
+    key = access.ensure_key(lab)
+    fresh = [place.host for place in places if hosts.ensure_volume(lab, place.host)]
+    if options.engine:
+        ensure_engine(lab, image, machine, fresh, say)
+    files = furnish.host_files(key, bundle(image), os.environ)
+    started = []
+    for index, place in enumerate(places):
+        created = hosts.ensure_created(lab, place, machine)
+        macs = {rail.interface: rails.mac(lab.name, place.host, rail.interface) for rail in cable}
+        tree = sysfs.tree(cable, macs, FIRST_HOST + index)
+        furnish.put(lab, place.host, furnish.archive(files, tree, sysfs.ROOT))
+        if hosts.ensure_started(lab, place.host):
+            started.append(place.host)
+            say(f"{place.host}: {'made' if created else 'started again'} at {place.address}")
+    lay_rails(lab, say)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda place: _finish(lab, place), places))
+    addresses = {place.host: (place.address, access.host_key(lab, place.host)) for place in places}
+    lab.known_hosts.write_text(access.known_hosts_text(addresses))
+    for place in places:
+        access.wait_login(lab, place.host, place.address)
+    if options.engine:
+        ensure_engine(lab, image, machine, [], say)
+    urls = ensure_services(lab, image, required=options.engine, say=say)
+    (lab.state / "lab.json").write_text(json.dumps({"engine": options.engine, **urls}, indent=2) + "\n")
+    return inventory.write(lab, places, {"hub": urls.get("hub", ""), "git": urls.get("git", "")})
+
+
+def _finish(lab: Lab, place: Placement) -> None:
+    hosts.wait_booted(lab, place.host)
+    furnish.settle(lab, place.host)
+
+
+def bundle(image: str) -> str:
+    """The image's own CA bundle, read once for each image."""
+    kept = cache_home() / "hosts" / f"{image.rsplit(':', 1)[1]}.crt"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(furnish.image_bundle(image))
+    return kept.read_text()
+
+
+def lay_rails(lab: Lab, say: Say) -> None:
+    """Every rail between the running hosts; one that a restart took away is laid again."""
+    pids = hosts.pids(lab)
+    for rail in rails.rails():
+        if rails.ensure_rail(lab.name, rail.interface, pids):
+            say(f"rail {rail.interface}: laid")
+            mark_port(lab, list(lab.hosts), rail, up=True)
+
+
+def mark_port(lab: Lab, names: list[str], rail: rails.Rail, *, up: bool) -> None:
+    """Let the stand-in's port state follow the link on the hosts *names*."""
+    folder = sysfs.port_folder(rail)
+    tree: sysfs.Tree = {f"{folder}/{name}": value for name, value in sysfs.port_state(up).items()}
+    for host in names:
+        furnish.put(lab, host, furnish.archive({}, tree, sysfs.ROOT))
+
+
+def reboot(lab: Lab, names: list[str], say: Say) -> None:
+    """Restart hosts as a reboot would: systemd shuts down, starts with a new boot id, and finds its rails again."""
+    require_root()
+    with lock(lab.state / "lock"):
+        with ThreadPoolExecutor() as pool:
+            restart = ["docker", "restart", "--time", "60"]
+            list(pool.map(lambda host: output([*restart, lab.container(host)]), names))
+        lay_rails(lab, say)
+        for host in names:
+            hosts.wait_booted(lab, host)
+            say(f"{host}: rebooted")
+
+
+def link(lab: Lab, host: str, interface: str, state: str) -> None:
+    """Take one end of a rail down or up; the other end loses or gains its carrier with it."""
+    require_root()
+    rail = next((rail for rail in rails.rails() if rail.interface == interface), None)
+    if rail is None:
+        known = ", ".join(rail.interface for rail in rails.rails())
+        raise LabError(f"{interface} is no rail of the lab: it has {known}")
+    rails.set_link(hosts.init_pid(lab.container(host)), interface, state)
+    mark_port(lab, list(lab.hosts), rail, up=state == "up")

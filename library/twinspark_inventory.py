@@ -139,7 +139,7 @@ def main() -> None:
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]
-        module.fail_json(msg=" ".join([*sentences, "Nothing was changed."]), problems=found)
+        module.fail_json(msg=" Besides, ".join(sentences) + " Nothing was changed.", problems=found)
     module.exit_json(changed=False, problems=[])
 
 

@@ -80,8 +80,8 @@ def ssh_trouble(text: str, failure: Failure) -> str:
         command = f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"' if remove else f"ssh-keygen -R {address}"
         return (
             f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
-            "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, "
-            f"then run `{command}` and log in once by hand: `ssh {login}`."
+            "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its "
+            f"console, then run `{command}` and log in once by hand: `ssh {login}`."
         )
     if "Host key verification failed" in text or "host key is known for" in text:
         return (

@@ -77,7 +77,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`: did you mean X?` for the nearest choice, else `: there are A, B`."""
-    choices = sorted(choices)
+    choices = list(choices)
     near = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.6)
     if near:
         return f": did you mean {near[0]}?"

@@ -1,0 +1,171 @@
+"""`twinspark`: the command line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinspark.core.proofs import STAGES
+
+from . import __version__, precheck, verbs
+from .exitcodes import Exit, table
+from .paths import PathError
+from .verbs import Options, Place
+
+EPILOG = "Exit codes:\n\n" + "\n\n".join(table().splitlines())
+
+app = typer.Typer(
+    name="twinspark",
+    help="Two DGX Sparks, from cabled boxes to a proved vLLM service.\n\n"
+    "No stage goes on without the proof of the one before it.",
+    add_completion=False,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Inventory = Annotated[
+    Path | None,
+    typer.Option(
+        "-i", "--inventory", help="Inventory; else $TWINSPARK_INVENTORY, else the checkout's inventory/hosts.yml."
+    ),
+]
+Extra = Annotated[
+    list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
+]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, help="More of Ansible's own words in the run's records.")
+]
+Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; tell what would change.")]
+Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what changes in files.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog=EPILOG)
+def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
+    inventory: Inventory = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help=f"Only this stage; may be repeated. One of: {', '.join(STAGES)}.")
+    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="From this stage to the end.")] = None,
+    check: Check = False,
+    diff: Diff = False,
+    extra: Extra = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STAGE", help="Go on without this stage's proof; the report says so loudly."),
+    ] = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Bring the hosts to what the inventory says, stage after stage; a second run changes nothing."""
+    place = Place.find(inventory)
+    variables = precheck.extra_vars(extra or [])
+    if override:
+        variables["twinspark_override"] = precheck.stages(override)
+    line = verbs.site_stages(place.project)
+    if stage and from_:
+        raise precheck.UsageError("--stage and --from exclude each other")
+    chosen = precheck.stages(stage or [])
+    if from_:
+        chosen = line[line.index(precheck.stages([from_])[0]) :] if from_ in line else precheck.stages([from_])
+    playbooks = [place.playbook(name) for name in chosen] or [place.project / "site.yml"]
+    raise typer.Exit(verbs.perform(place, playbooks, chosen or line, variables, Options(check, diff, verbose)))
+
+
+@app.command()
+def status(
+    inventory: Inventory = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the hosts, too: units, jobs, proofs. Changes nothing.")
+    ] = False,
+) -> None:
+    """Tell each stage's proof: verdict, when, and whether it still holds."""
+    from . import status as module
+
+    place = Place.find(inventory)
+    code = Exit.OK
+    if live:
+        code = verbs.perform(place, [place.playbook("status")], [], {}, Options())
+    module.show(module.rows(place.proofs), as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    inventory: Inventory = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for report.html and report.json.")
+    ] = None,
+) -> None:
+    """Write the report: one HTML page and one JSON file, made from the proofs alone."""
+    from . import report as module
+
+    place = Place.find(inventory)
+    folder = output or place.site / "report"
+    for path in module.write(place, folder):
+        typer.echo(path)
+
+
+@app.command()
+def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None) -> None:
+    """Stop the service and running jobs on all hosts; `apply` starts them again."""
+    place = Place.find(inventory)
+    variables = precheck.extra_vars(extra or [])
+    raise typer.Exit(verbs.perform(place, [place.playbook("stop")], [], variables, Options(check)))
+
+
+@app.command()
+def uninstall(
+    inventory: Inventory = None, check: Check = False, diff: Diff = False, extra: Extra = None, yes: Yes = False
+) -> None:
+    """Give back what was there before; asks first."""
+    place = Place.find(inventory)
+    if not (yes or check):
+        if not sys.stdin.isatty():
+            raise precheck.UsageError(
+                "uninstall takes things away from the hosts: say --yes to consent, or --check to look"
+            )
+        typer.confirm(f"Take away from every host of {place.inventory} what twinspark put there?", abort=True)
+    variables = precheck.extra_vars(extra or [])
+    raise typer.Exit(verbs.perform(place, [place.playbook("uninstall")], [], variables, Options(check, diff)))
+
+
+def mount(module: str, name: str) -> None:
+    """Hang another part's commands in; a part that is not in this checkout is simply not offered."""
+    try:
+        part = importlib.import_module(f"twinspark.{module}")
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("twinspark"):
+            raise
+        return
+    app.add_typer(part.app, name=name)
+
+
+mount("lab.cli", "lab")
+mount("rdma_cli", "rdma")
+mount("init_cli", "init")
+
+
+def main() -> None:
+    """Entry point: every end is an exit code of the table, and one sentence where it is not 0."""
+    try:
+        app()
+    except (precheck.UsageError, PathError) as error:
+        verbs.tell(f"{error}.")
+        sys.exit(Exit.USAGE)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)

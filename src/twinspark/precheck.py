@@ -1,0 +1,83 @@
+"""What can be seen to be wrong before Ansible starts: options, and files that don't parse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from twinspark.core.inventory_rules import did_you_mean
+from twinspark.core.proofs import STAGES
+
+SECRET = re.compile(r"(?:token|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
+YAML_NAMES = {".yml", ".yaml"}
+
+
+class UsageError(ValueError):
+    """The owner asked for something that can't be; the message is one sentence with its cure."""
+
+
+class _AnyTag(yaml.SafeLoader):
+    """Reads a file for its syntax and names only: `!vault` and other tags of Ansible are let through."""
+
+
+_AnyTag.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def stages(names: Sequence[str]) -> list[str]:
+    """The names, each once, in the order of the line."""
+    for name in names:
+        if name not in STAGES:
+            raise UsageError(f"there is no stage {name!r}{did_you_mean(name, STAGES)}")
+    return [stage for stage in STAGES if stage in names]
+
+
+def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
+    """`k=v` pairs; a value that is JSON (true, 3, [..]) is taken as such, anything else as text.
+
+    A secret is refused: it would be in the shell's history and in the process list.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise UsageError(f"-e takes name=value, not {pair!r}")
+        if SECRET.search(name):
+            raise UsageError(
+                f"{name} looks like a secret, which has no place on a command line: put it in a file or vault"
+            )
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def inventory(path: Path) -> None:
+    """Every YAML file of the inventory must parse; Ansible would only warn and go on without it."""
+    folder = path if path.is_dir() else path.parent
+    files = [path] if path.is_file() else [entry for entry in sorted(folder.iterdir()) if entry.is_file()]
+    for name in ("group_vars", "host_vars"):
+        files += sorted(entry for entry in (folder / name).rglob("*") if entry.is_file())
+    for file in files:
+        if file.suffix in YAML_NAMES:
+            loads(file)
+
+
+def loads(file: Path) -> Any:
+    """The file's YAML, or one sentence that says where it breaks."""
+    try:
+        text = file.read_text()
+        if text.startswith("$ANSIBLE_VAULT"):
+            return None
+        return yaml.load(text, Loader=_AnyTag)  # noqa: S506 - a SafeLoader that ignores unknown tags
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UsageError(f"{file} is not YAML{where}: {error.problem}. Correct it; nothing was changed") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{file} can't be read: {error}") from error

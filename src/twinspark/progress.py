@@ -1,0 +1,128 @@
+"""Shows a run: a live table on a terminal, one line a happening elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from .events import Event
+from .runstate import Line, RunState, describe, duration
+
+STYLES = {
+    "changed": "yellow",
+    "failed": "bold red",
+    "begin": "bold cyan",
+    "end": "cyan",
+    "warn": "magenta",
+    "job": "dim",
+}
+ICONS = {"waiting": ("·", "dim"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
+
+
+class Display(Protocol):
+    """What `apply` needs of a display."""
+
+    def showing(self) -> AbstractContextManager[object]: ...
+
+    def take(self, event: Event) -> None: ...
+
+
+def display(state: RunState, console: Console) -> Display:
+    """The one that suits where the output goes."""
+    return Shown(state, console) if console.is_terminal else Plain(state, console)
+
+
+class Plain:
+    """For logs and pipes: time, mark, text."""
+
+    def __init__(self, state: RunState, console: Console) -> None:
+        self.state, self.console = state, console
+
+    def showing(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def take(self, event: Event) -> None:
+        for line in self.state.take(event):
+            text = line.text if line.mark == "diff" else f"{time.strftime('%H:%M:%S')} {line.mark:<7} {line.text}"
+            self.console.out(text, highlight=False)
+
+
+class Shown:
+    """For a person: what happened scrolls by above, how far everything is stays below."""
+
+    def __init__(self, state: RunState, console: Console) -> None:
+        self.state, self.console = state, console
+        self.spinner = Spinner("dots", style="cyan")
+
+    def showing(self) -> AbstractContextManager[object]:
+        return Live(get_renderable=self.render, console=self.console, refresh_per_second=4, transient=True)
+
+    def take(self, event: Event) -> None:
+        for line in self.state.take(event):
+            if line.mark != "job":  # the bars show it
+                self.console.print(styled(line), soft_wrap=True)
+
+    def render(self) -> RenderableType:
+        """Stages, the task at work, and a bar for each job that reports numbers."""
+        parts: list[RenderableType] = [self.table()]
+        if self.state.task:
+            hosts = ", ".join(sorted(self.state.hosts))
+            parts.append(Text.assemble(("  ", ""), self.state.task, (f"  [{hosts}]" if hosts else "", "dim")))
+        for host, (_, progress) in sorted(self.state.jobs.items()):
+            row = Table.grid(padding=(0, 1))
+            bar = ProgressBar(total=progress.total or 1, completed=progress.done if progress.total else 0, width=30)
+            row.add_row(f"  {host}", bar, describe(progress))
+            parts.append(row)
+        return Group(*parts)
+
+    def table(self) -> Table:
+        """One row a stage."""
+        grid = Table.grid(padding=(0, 2))
+        for name, stage in self.state.stages.items():
+            if stage.state == "running":
+                elapsed = duration(self.state.clock() - stage.began)
+                grid.add_row(self.spinner, Text(name, style="bold"), elapsed, changes(stage.changed))
+            else:
+                icon, style = ICONS[stage.state]
+                took = duration(stage.ended - stage.began) if stage.state != "waiting" else ""
+                grid.add_row(Text(icon, style=style), Text(name, style=style), took, changes(stage.changed))
+        return grid
+
+
+def changes(count: int) -> Text:
+    """How many tasks changed something."""
+    return Text(f"{count} changed" if count else "", style="yellow")
+
+
+def styled(line: Line) -> Text:
+    """A line for a terminal; diffs in their usual colours."""
+    if line.mark == "diff":
+        text = Text()
+        for part in line.text.splitlines(keepends=True):
+            text.append(part, {"+": "green", "-": "red", "@": "cyan"}.get(part[:1], ""))
+        return text
+    return Text.assemble((f"{line.mark:<8}", STYLES.get(line.mark, "")), line.text)
+
+
+def recap(state: RunState, console: Console) -> None:
+    """One line a host as Ansible counts, and the sum of changes."""
+    hosts = sorted({host for counts in state.counts.values() for host in counts})
+    total = 0
+    for host in hosts:
+        numbers = {
+            shown: state.counts.get(name, {}).get(host, 0)
+            for name, shown in (("ok", "ok"), ("changed", "changed"), ("failures", "failed"), ("dark", "unreachable"))
+        }
+        total += numbers["changed"]
+        counted = "  ".join(f"{name}={number}" for name, number in numbers.items())
+        console.out(f"{host:<16} {counted}", highlight=False)
+    if hosts:
+        console.out(f"in all: changed={total}", highlight=False)

@@ -1,0 +1,219 @@
+"""What a run has come to, made of its events: pure, so that every display and the exit code agree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from twinspark.core.explain import Explained, Failure, explain
+
+from .events import Event, Progress
+from .exitcodes import OF_KIND, Exit
+
+NO_HOST = "No host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host."
+PROGRESS_EVERY = 20.0  # seconds between two plain lines on the same job
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing worth a line: `mark` is changed, failed, begin, end, say, diff, warn or job."""
+
+    mark: str
+    text: str
+
+
+@dataclass
+class StageState:
+    """waiting, running, done or failed; times in seconds of the clock given."""
+
+    state: str = "waiting"
+    began: float = 0.0
+    ended: float = 0.0
+    changed: int = 0
+
+
+@dataclass
+class RunState:
+    """Takes events, gives lines. `stage_of` tells the stage of a play by its name."""
+
+    stages: dict[str, StageState]
+    stage_of: Mapping[str, str]
+    clock: Callable[[], float] = time.monotonic
+    stage: str = ""
+    task: str = ""
+    hosts: set[str] = field(default_factory=set)
+    jobs: dict[str, tuple[str, Progress]] = field(default_factory=dict)
+    failures: list[tuple[str, Explained]] = field(default_factory=list)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+    no_hosts: bool = False
+    said: dict[str, float] = field(default_factory=dict)
+
+    def take(self, event: Event) -> list[Line]:
+        """What an event changes, and the lines that it is worth."""
+        method = getattr(self, f"on_{event.kind}", None)
+        lines: list[Line] = method(event) if method else []
+        return lines
+
+    def on_playbook_on_play_start(self, event: Event) -> list[Line]:
+        stage = self.stage_of.get(event.play, "")
+        if stage == self.stage:
+            return []
+        lines = self.close("done")
+        self.stage = stage
+        if stage:
+            self.stages.setdefault(stage, StageState()).state = "running"
+            self.stages[stage].began = self.clock()
+            lines.append(Line("begin", stage))
+        return lines
+
+    def on_playbook_on_task_start(self, event: Event) -> list[Line]:
+        self.task = event.task
+        self.hosts = set()
+        return []
+
+    def on_playbook_on_no_hosts_matched(self, event: Event) -> list[Line]:
+        self.no_hosts = True
+        return []
+
+    def on_runner_on_start(self, event: Event) -> list[Line]:
+        self.hosts.add(event.host)
+        return []
+
+    def on_runner_on_ok(self, event: Event) -> list[Line]:
+        self.finished(event)
+        lines = [Line("warn", f"{event.host}: {text}") for text in texts(event.result.get("warnings"))]
+        if event.action == "ansible.builtin.debug" and event.result.get("msg") is not None:
+            message = event.result["msg"]
+            said = message if isinstance(message, list) else [message]
+            lines += [Line("say", f"{event.host}: {text}") for text in said]
+        if event.changed:
+            if self.stage:
+                self.stages[self.stage].changed += 1
+            lines.append(Line("changed", f"{event.host}: {event.task}"))
+        return lines
+
+    def on_runner_on_skipped(self, event: Event) -> list[Line]:
+        self.finished(event)
+        return []
+
+    def on_runner_on_failed(self, event: Event) -> list[Line]:
+        self.finished(event)
+        return [] if event.ignored else self.failed(event, unreachable=False)
+
+    def on_runner_on_unreachable(self, event: Event) -> list[Line]:
+        self.finished(event)
+        return self.failed(event, unreachable=True)
+
+    def on_runner_retry(self, event: Event) -> list[Line]:
+        if event.progress is None:
+            return []
+        self.jobs[event.host] = (event.task, event.progress)
+        now = self.clock()
+        if now - self.said.get(event.host, -PROGRESS_EVERY) < PROGRESS_EVERY:
+            return []
+        self.said[event.host] = now
+        return [Line("job", f"{event.host}: {event.task}: {describe(event.progress)}")]
+
+    def on_runner_on_file_diff(self, event: Event) -> list[Line]:
+        return [Line("diff", event.stdout.strip("\r\n"))] if event.stdout.strip() else []
+
+    def on_playbook_on_stats(self, event: Event) -> list[Line]:
+        self.counts = event.counts
+        return self.close("failed" if event.counts.get("failures") or event.counts.get("dark") else "done")
+
+    def on_error(self, event: Event) -> list[Line]:
+        self.complaints.append(event.stdout.strip())
+        return []
+
+    on_verbose = on_warning = on_error
+
+    def finished(self, event: Event) -> None:
+        """A host is through with the task."""
+        self.hosts.discard(event.host)
+        self.jobs.pop(event.host, None)
+        self.said.pop(event.host, None)
+
+    def failed(self, event: Event, unreachable: bool) -> list[Line]:
+        """Remember the sentence; the same one from two hosts is one line."""
+        said = explain(
+            Failure(
+                host=event.host,
+                result=event.result,
+                task=event.task,
+                action=event.action,
+                address=event.address,
+                unreachable=unreachable,
+            )
+        )
+        known = any(said.sentence == other.sentence for _, other in self.failures)
+        self.failures.append((event.task_id, said))
+        return [] if known else [Line("failed", said.sentence)]
+
+    def close(self, state: str) -> list[Line]:
+        """The stage that was running is over."""
+        current = self.stages.get(self.stage)
+        if not current or current.state != "running":
+            return []
+        current.state, current.ended = state, self.clock()
+        seconds = current.ended - current.began
+        return [Line("end", f"{self.stage} {state} in {duration(seconds)}, changed={current.changed}")]
+
+    def final(self) -> list[Explained]:
+        """What stopped the run: the failures of the last task that failed; earlier ones were rescued."""
+        last = self.failures[-1][0] if self.failures else ""
+        unique: dict[str, Explained] = {said.sentence: said for task, said in self.failures if task == last}
+        return list(unique.values())
+
+    def exit(self, rc: int, interrupted: bool) -> Exit:
+        """The exit code; of several failures the one to be cured first."""
+        if interrupted:
+            return Exit.INTERRUPTED
+        if self.no_hosts and not any(self.counts.values()):
+            return Exit.USAGE
+        if rc == 0:
+            return Exit.OK
+        codes = {OF_KIND[said.kind] for said in self.final()}
+        order = (Exit.USAGE, Exit.UNREACHABLE, Exit.REFUSED, Exit.FAILED)
+        return next((code for code in order if code in codes), Exit.INTERNAL)
+
+
+def texts(value: object) -> Sequence[str]:
+    """Warnings of a result as texts."""
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def describe(progress: Progress) -> str:
+    """`12.3 of 149 GiB, 8 %, 0.4 GiB/s, 5 min left`, as far as it is known."""
+    scale, unit = scaled(progress)
+    done = f"{progress.done / scale:.4g}"
+    parts = [f"{done} of {progress.total / scale:.4g} {unit}" if progress.total else f"{done} {unit}"]
+    if progress.total:
+        parts.append(f"{min(progress.done / progress.total, 1.0):.0%}")
+    if progress.rate:
+        parts.append(f"{progress.rate / scale:.3g} {unit}/s")
+        if progress.total and progress.total > progress.done:
+            parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
+    return ", ".join(part.strip() for part in parts)
+
+
+def scaled(progress: Progress) -> tuple[float, str]:
+    """Bytes in a readable multiple; other units as they are."""
+    if progress.unit not in {"B", "byte", "bytes"}:
+        return 1.0, progress.unit
+    size = progress.total or progress.done
+    for power, name in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1024**power:
+            return float(1024**power), name
+    return 1.0, "B"
+
+
+def duration(seconds: float) -> str:
+    """`12 s`, `3 min 20 s`, `5 h 02 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,97 @@
+"""`twinspark status`: every stage's proof, as the controller's copies tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from twinspark.core import proofs
+
+from .runstate import duration
+
+STYLES = {"pass": "green", "fail": "bold red", "stale": "yellow", "missing": "dim", "unreadable": "bold red"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage. `state` is pass, fail, stale, missing or unreadable; `why` says more than the state, if there is more."""
+
+    stage: str
+    state: str
+    written: str = ""
+    age_seconds: float | None = None
+    simulated: bool = False
+    overrides: tuple[str, ...] = ()
+    why: str = ""
+
+
+def rows(folder: Path, now: datetime | None = None) -> list[Row]:
+    """A row for each stage, in the order of the line."""
+    readable: dict[str, proofs.Proof] = {}
+    broken: dict[str, str] = {}
+    for stage in proofs.STAGES:
+        try:
+            proof = proofs.load(folder, stage)
+        except proofs.ProofError as error:
+            broken[stage] = str(error)
+        else:
+            if proof:
+                readable[stage] = proof
+    return [row(stage, readable, broken, now or datetime.now(UTC)) for stage in proofs.STAGES]
+
+
+def row(stage: str, readable: dict[str, proofs.Proof], broken: dict[str, str], now: datetime) -> Row:
+    """Judged from the documents alone: what only the hosts know (a reboot, changed inputs) `apply` will see."""
+    if stage in broken:
+        return Row(stage, "unreadable", why=broken[stage])
+    proof = readable.get(stage)
+    if proof is None:
+        return Row(stage, "missing", why=f"`twinspark apply --stage {stage}` makes it")
+    chain = proofs.judge_chain(readable, stage)
+    failed = proof["verdict"] != "pass"
+    return Row(
+        stage=stage,
+        state="fail" if failed else "pass" if chain.fresh else "stale",
+        written=str(proof["written"]),
+        age_seconds=age(str(proof["written"]), now),
+        simulated=bool(proof["simulated"]),
+        overrides=tuple(proof["overrides"]),
+        why="; ".join(proof["reasons"]) if failed else chain.reason,
+    )
+
+
+def age(written: str, now: datetime) -> float | None:
+    """Seconds since; None for a time that can't be read."""
+    try:
+        then = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return max(0.0, (now - then).total_seconds())
+
+
+def show(found: Sequence[Row], *, as_json: bool, console: Console | None = None) -> None:
+    """A table for people, a JSON list for machines."""
+    console = console or Console()
+    if as_json:
+        console.out(json.dumps([asdict(entry) for entry in found], indent=2), highlight=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("stage", "proof", "made", "age", "remarks"):
+        table.add_column(heading, overflow="fold")
+    for entry in found:
+        remarks = ["simulated"] if entry.simulated else []
+        remarks += [f"OVERRIDDEN: {', '.join(entry.overrides)}"] if entry.overrides else []
+        remarks += [entry.why] if entry.why else []
+        made = entry.written.replace("T", " ").removesuffix("+00:00").removesuffix("Z")
+        old = duration(entry.age_seconds) if entry.age_seconds is not None else ""
+        table.add_row(entry.stage, Text(entry.state, STYLES[entry.state]), made, old, Text("; ".join(remarks)))
+    console.print(table)

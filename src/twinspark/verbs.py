@@ -1,0 +1,127 @@
+"""What the verbs have in common: find the checkout and the inventory, run playbooks, tell what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from twinspark.core.proofs import STAGES
+
+from . import paths, precheck
+from .exitcodes import Exit
+from .progress import display, recap
+from .runner import Order, Outcome, run
+from .runstate import NO_HOST, RunState, StageState
+
+console = Console(soft_wrap=True)
+complaints = Console(stderr=True, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The checkout, the inventory, and what is kept about it."""
+
+    project: Path
+    inventory: Path
+
+    @property
+    def site(self) -> Path:
+        return paths.site_dir(self.inventory)
+
+    @property
+    def proofs(self) -> Path:
+        return self.site / "proofs"
+
+    @classmethod
+    def find(cls, inventory: Path | None) -> Place:
+        """Both, seen to exist."""
+        project = paths.project_dir()
+        return cls(project, paths.inventory_path(inventory, project))
+
+    def playbook(self, verb: str) -> Path:
+        """The playbook of a verb or a stage."""
+        found = self.project / f"playbooks/{verb}.yml"
+        if not found.is_file():
+            raise precheck.UsageError(f"this checkout has no {found.relative_to(self.project)}: update it")
+        return found
+
+
+@dataclass(frozen=True)
+class Options:
+    """How playbooks are run."""
+
+    check: bool = False
+    diff: bool = False
+    verbosity: int = 0
+
+
+def site_stages(project: Path) -> list[str]:
+    """The stages that site.yml runs, in its order."""
+    plays = yaml.safe_load((project / "site.yml").read_text()) or []
+    imported = [Path(str(play.get("ansible.builtin.import_playbook", ""))).stem for play in plays]
+    return [stage for stage in imported if stage in STAGES]
+
+
+def stage_of_plays(project: Path) -> dict[str, str]:
+    """The stage of each play by its name, from the `twinspark_stage` that every stage's play sets."""
+    found: dict[str, str] = {}
+    for stage in STAGES:
+        playbook = project / f"playbooks/{stage}.yml"
+        for play in yaml.safe_load(playbook.read_text()) or [] if playbook.is_file() else []:
+            named = (play.get("vars") or {}).get("twinspark_stage", stage)
+            found[str(play.get("name", ""))] = str(named)
+    return found
+
+
+def perform(
+    place: Place, playbooks: Sequence[Path], stages: Sequence[str], extra: Mapping[str, Any], how: Options
+) -> Exit:
+    """Run playbooks and tell what came of it."""
+    precheck.inventory(place.inventory)
+    state = RunState({stage: StageState() for stage in stages}, stage_of_plays(place.project))
+    shown = display(state, console)
+    order = Order(
+        project=place.project,
+        inventory=place.inventory,
+        playbooks=tuple(playbooks),
+        extra=extra,
+        check=how.check,
+        diff=how.diff,
+        verbosity=how.verbosity,
+    )
+    with shown.showing():
+        outcome = run(order, shown.take)
+    return conclude(state, outcome)
+
+
+def conclude(state: RunState, outcome: Outcome) -> Exit:
+    """The recap, then what stopped the run, and the exit code."""
+    recap(state, console)
+    code = state.exit(outcome.rc, outcome.interrupted)
+    if code == Exit.OK:
+        return code
+    if code == Exit.INTERRUPTED:
+        tell("Interrupted. Nothing is lost: jobs on the hosts go on, and the same command continues from here.")
+        return code
+    if state.no_hosts and not state.failures:
+        tell(NO_HOST)
+    for said in state.final():
+        tell(said.sentence)
+    if code == Exit.INTERNAL:
+        errors = [text for text in state.complaints if "error" in text.lower()]
+        for text in errors or [text for text in state.complaints if text][-5:]:
+            tell(text)
+        tell(f"This should not happen. What Ansible said is in {outcome.run_dir}/artifacts/run/stdout")
+    if state.stage and code != Exit.INTERNAL:
+        tell(f"Stopped at {state.stage}. When cured, run the same command again: what is done stays done.")
+    return code
+
+
+def tell(text: str) -> None:
+    """One sentence on stderr."""
+    complaints.print(text, style="red", markup=False, highlight=False)

@@ -54,6 +54,14 @@ def twinspark_serve_plan(settings: Mapping[str, Any], entry: Mapping[str, Any], 
         raise AnsibleFilterError(f"the engine's settings: {error}") from error
 
 
+def twinspark_serve_inputs(settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the proof is bound to: {{ settings | twinspark_serve_inputs(twinspark_fabric) }}."""
+    try:
+        return _engine.inputs(settings, entries)
+    except (_engine.EngineError, KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"the engine's settings: {error}") from error
+
+
 class FilterModule:
     """What Ansible looks for."""
 
@@ -64,6 +72,9 @@ class FilterModule:
             "twinspark_image_verdicts": twinspark_image_verdicts,
             "twinspark_ssh_argv": _ssh.peers,
             "twinspark_serve_plan": twinspark_serve_plan,
+            "twinspark_serve_inputs": twinspark_serve_inputs,
+            "twinspark_serve_measurements": _serve.measurements,
+            "twinspark_serve_evidence": _serve.evidence,
             "twinspark_serve_reasons": _serve.restart_reasons,
             "twinspark_serve_memory": _serve.memory_verdict,
             "twinspark_serve_verdicts": _serve.verdicts,

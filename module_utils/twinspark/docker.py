@@ -36,3 +36,21 @@ def daemon_problem(code: int, error: str) -> str:
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
         return "Docker's daemon is not running. Cure: `systemctl enable --now docker`"
     return f"Docker does not answer ({error.strip().splitlines()[-1] if error.strip() else f'exit code {code}'})"
+
+
+def container(text: str, label: str) -> dict[str, Any] | None:
+    """The parts of `docker container inspect` that this project reads: id, image_id, digest (of `label`), pid."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, list) or not found:
+        return None
+    state = found[0].get("State") or {}
+    return {
+        "id": found[0]["Id"],
+        "image_id": found[0].get("Image"),
+        "digest": ((found[0].get("Config") or {}).get("Labels") or {}).get(label),
+        "pid": state.get("Pid") if state.get("Running") else None,
+        "started": state.get("StartedAt"),
+    }

@@ -219,3 +219,14 @@ def plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> d
         "unit_text": unit_text(engine, docker_argv(engine, argv, mark), rank, ranks),
         "problems": problems(engine, ranks),
     }
+
+
+def inputs(settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the proof of the stage is bound to: the engine's argv and what every host would run."""
+    plans = {entry["host"]: plan(settings, entry, len(entries)) for entry in entries}
+    first = next(iter(plans.values()))
+    return {
+        "image": settings["image"],
+        "argv": first["argv"],
+        "digests": {host: found["digest"] for host, found in plans.items()},
+    }

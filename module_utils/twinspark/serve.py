@@ -96,39 +96,66 @@ def memory_verdict(
     }
 
 
-def dead(unit: Mapping[str, str]) -> bool:
-    """Whether a rank's unit has died: failed, or about to be tried again, or gone since it was started."""
-    return (
-        unit.get("ActiveState") in ("failed", "inactive")
-        or unit.get("SubState") == "auto-restart"
-        or int(unit.get("NRestarts") or 0) > 0
-    )
+def dead(unit: Mapping[str, str], tries: int) -> bool:
+    """Whether a rank has died for good: it failed, or it is between two tries of a start that goes on failing.
+
+    The first try again is given its chance: two ranks that boot together may miss each other once.
+    """
+    if "unreachable" in unit:
+        return False
+    again = unit.get("SubState") == "auto-restart" or int(unit.get("NRestarts") or 0) > 0
+    return unit.get("ActiveState") in ("failed", "inactive") or (again and int(unit.get("NRestarts") or 0) >= tries - 1)
+
+
+def milestones(lines: Sequence[tuple[float, str]]) -> tuple[float | None, float | None]:
+    """Unix times of the log's first line, and of the line that says the server listens."""
+    ready = next((at for at, line in lines if READY.search(line)), None)
+    return (lines[0][0] if lines else None), ready
+
+
+def unit_commands(name: str, unit: Mapping[str, str], state: str, enabled: bool | None) -> list[list[str]]:
+    """systemctl's argv lists that bring a unit to `state`; empty when it is there.
+
+    `unit`: ActiveState, UnitFileState, LoadState and NeedDaemonReload. A failed unit counts as stopped, but its
+    failure is forgotten, for the sake of a clean `systemctl --failed` and of the count of tries.
+    """
+    active = unit.get("ActiveState", "inactive")
+    commands: list[list[str]] = []
+    loaded = unit.get("LoadState") == "loaded"
+    if unit.get("NeedDaemonReload") == "yes" or (state == "started" and not loaded):
+        commands.append(["systemctl", "daemon-reload"])
+    if enabled is not None and (loaded or enabled) and (unit.get("UnitFileState") == "enabled") is not enabled:
+        commands.append(["systemctl", "enable" if enabled else "disable", "--quiet", name])
+    if state == "started" and active not in ("active", "activating"):
+        commands += [["systemctl", "reset-failed", name], ["systemctl", "start", name]]
+    elif state == "stopped" and active in ("active", "activating", "deactivating", "reloading"):
+        commands += [["systemctl", "stop", name], ["systemctl", "reset-failed", name]]
+    elif state == "stopped" and active == "failed":
+        commands.append(["systemctl", "reset-failed", name])
+    return commands
 
 
 def restart_reasons(
-    plans: Mapping[str, str], found: Mapping[str, Mapping[str, Any]], canary: Mapping[str, Any]
+    hosts: Sequence[str], found: Mapping[str, Mapping[str, Any]], canary: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Why the pair has to be restarted, as [{host, name, current, desired}]; empty when it runs as it should.
 
-    `plans` is host to the digest of what should run, `found` host to what `twinspark_serve_info` saw there,
-    `canary` what the head answered.
+    `hosts` in rank order, `found` host to what `twinspark_serve_info` saw there, `canary` what the head answered.
     """
     reasons = []
-    for host, desired in plans.items():
-        serve = found.get(host, {})
-        container = serve.get("container") or {}
-        unit = serve.get("unit") or {}
+    for host in hosts:
+        serve = found[host]
+        container = serve["container"] or {}
         for name, current, wanted in (
-            ("unit", unit.get("ActiveState", "absent"), "active"),
-            ("digest", container.get("digest"), desired),
-            ("image", container.get("image_id"), serve.get("image_id")),
+            ("unit", serve["unit"].get("ActiveState", "absent"), "active"),
+            ("digest", container.get("digest"), serve["desired"]),
+            ("image", container.get("image_id"), serve["image_id"]),
         ):
             if current != wanted:
                 reasons.append({"host": host, "name": name, "current": current, "desired": wanted})
                 break
-    if not reasons and not canary.get("ok"):
-        head = next(iter(plans))
-        reasons.append({"host": head, "name": "canary", "current": canary.get("error"), "desired": "tokens in time"})
+    if not reasons and not canary["ok"]:
+        reasons.append({"host": hosts[0], "name": "canary", "current": canary["error"], "desired": "tokens in time"})
     return reasons
 
 
@@ -152,12 +179,13 @@ def verdicts(
     judged = []
     for host in hosts:
         serve = found.get(host, {})
-        up = not dead(serve.get("unit") or {}) and bool((serve.get("container") or {}).get("pid"))
+        state = (serve.get("unit") or {}).get("ActiveState", "absent")
+        up = state == "active" and bool((serve.get("container") or {}).get("pid"))
         judged.append(
             {
                 "name": f"rank on {host}",
                 "ok": up,
-                "measured": (serve.get("unit") or {}).get("ActiveState", "absent"),
+                "measured": state,
                 "required": "active",
                 "reason": "" if up else death(host, serve),
                 "cure": "run `twinspark apply --stage serve` again",
@@ -188,3 +216,40 @@ def verdicts(
         }
     )
     return judged
+
+
+def measurements(
+    hosts: Sequence[str], found: Mapping[str, Mapping[str, Any]], canary: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The figures of the stage: readiness of the head, the canary's tokens and rate, bytes on each rail meanwhile."""
+    figures: list[dict[str, Any]] = []
+    head = found[hosts[0]]
+    if head.get("ready_seconds") is not None:
+        figures.append({"name": "readiness", "subject": hosts[0], "value": head["ready_seconds"], "unit": "s"})
+    for name, key, unit in (
+        ("canary time", "seconds", "s"),
+        ("canary", "tokens", "tokens"),
+        ("canary rate", "tokens_per_second", "tokens/s"),
+    ):
+        figures.append({"name": name, "subject": hosts[0], "value": canary.get(key), "unit": unit})
+    for rail, counters in (canary.get("rails") or {}).items():
+        moved = sum(counters.values())
+        figures.append({"name": "canary traffic", "subject": f"{hosts[0]} {rail}", "value": moved, "unit": "B"})
+    return figures
+
+
+def evidence(hosts: Sequence[str], found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What each host showed of its rank: the unit, the container's process, what its log says of ranks and devices."""
+    keys = ("ranks", "nccl", "started", "ready_seconds", "image_id")
+    shown = {}
+    for host in hosts:
+        serve = found[host]
+        container = serve["container"] or {}
+        shown[host] = {
+            **{key: serve.get(key) for key in keys},
+            "unit": serve["unit"].get("ActiveState"),
+            "restarts": int(serve["unit"].get("NRestarts") or 0),
+            "digest": container.get("digest"),
+            "pid": container.get("pid"),
+        }
+    return shown

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+"""Ansible module: a real completion, counted in the tokens that the engine itself says it made."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_canary
+short_description: Ask the served model one question, and believe tokens only
+description:
+  - Sends one chat completion and judges it by C(usage), the time, and optionally a word of the answer. The health of
+    the server says nothing, since it stays 200 while generation hangs.
+  - Counts what crossed each rail meanwhile, as evidence that the other rank took part. RDMA does not show in a
+    network interface's counters, so the device's own are read as well.
+  - Changes nothing, never fails; C(canary.ok) is the answer. A completion is made in check mode, too.
+options:
+  url: {description: Base URL of the endpoint., type: str, required: true}
+  model: {description: Served name., type: str, required: true}
+  prompt: {description: The question., type: str, required: true}
+  expect: {description: Word that the answer must hold; empty for none., type: str, default: ""}
+  max_tokens: {description: Length of the answer., type: int, default: 32}
+  min_tokens: {description: Tokens that count as alive., type: int, default: 1}
+  timeout: {description: Seconds within which the answer must be there., type: int, default: 120}
+  key_file: {description: "Environment file on the host with VLLM_API_KEY; empty for none.", type: str, default: ""}
+  rails: {description: "Rails of this host: name, interface, hca.", type: list, elements: dict, default: []}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Hear the canary
+  twinspark_canary:
+    url: http://127.0.0.1:8000
+    model: deepseek-v4-flash
+    prompt: What is the capital of France?
+  register: heard
+"""
+
+RETURN = r"""
+canary:
+  description: >-
+    ok, error, tokens, min_tokens, prompt_tokens, seconds, tokens_per_second, text, finish, and rails (name to bytes
+    received, sent, rdma_received, rdma_sent).
+  type: dict
+  returned: always
+"""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import canary
+
+ARGUMENTS: dict[str, Any] = {
+    "url": {"type": "str", "required": True},
+    "model": {"type": "str", "required": True},
+    "prompt": {"type": "str", "required": True},
+    "expect": {"type": "str", "default": ""},
+    "max_tokens": {"type": "int", "default": 32},
+    "min_tokens": {"type": "int", "default": 1},
+    "timeout": {"type": "int", "default": 120},
+    "key_file": {"type": "str", "default": "", "no_log": False},
+    "rails": {"type": "list", "elements": "dict", "default": []},
+}
+
+
+def key_of(path: str) -> str:
+    """The API key of an environment file, empty for none."""
+    for line in Path(path).read_text().splitlines() if path else []:
+        name, _, value = line.partition("=")
+        if name == "VLLM_API_KEY":
+            return value
+    return ""
+
+
+def read_counters(rails: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Every rail's counters in bytes; one that the host does not have is left out."""
+    found: dict[str, dict[str, int]] = {}
+    for rail in rails:
+        found[rail["name"]] = {}
+        for name, (path, scale) in canary.counters(rail).items():
+            try:
+                found[rail["name"]][name] = int(Path(path).read_text()) * scale
+            except (OSError, ValueError):
+                continue
+    return found
+
+
+def ask(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The parsed answer, or an empty one and the error."""
+    headers = {"Content-Type": "application/json"}
+    try:
+        if key := key_of(params["key_file"]):
+            headers["Authorization"] = f"Bearer {key}"
+        body = json.dumps(canary.request(params["model"], params["prompt"], params["max_tokens"])).encode()
+        question = urllib.request.Request(f"{params['url']}/v1/chat/completions", body, headers)  # noqa: S310
+        with urllib.request.urlopen(question, timeout=params["timeout"]) as answer:  # noqa: S310
+            return json.load(answer), ""
+    except urllib.error.HTTPError as error:
+        return {}, f"HTTP {error.code}: {error.read(400).decode(errors='replace').strip()}"
+    except TimeoutError:
+        return {}, f"no answer within {params['timeout']} s"
+    except (OSError, ValueError) as error:
+        return {}, str(getattr(error, "reason", error))
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    before = read_counters(params["rails"])
+    began = time.monotonic()
+    answer, error = ask(params)
+    seconds = time.monotonic() - began
+    wanted = canary.Wanted(params["min_tokens"], params["timeout"], params["expect"])
+    judged = canary.judge(answer, error, seconds, wanted)
+    judged["rails"] = canary.moved(before, read_counters(params["rails"]))
+    module.exit_json(changed=False, canary=judged)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
 from ansible.module_utils.twinspark import fabric as _fabric  # noqa: E402
+from ansible.module_utils.twinspark import known_hosts as _known_hosts  # noqa: E402
+from ansible.module_utils.twinspark import net_verdicts as _net_verdicts  # noqa: E402
+from ansible.module_utils.twinspark import netplan as _netplan  # noqa: E402
 
 
 def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -33,8 +37,38 @@ def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dic
     return _fabric.paths_of(entries, host)
 
 
+def twinspark_network_plan(
+    entries: Sequence[Mapping[str, Any]], host: str, states: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What would be done to a host's network, and what speaks against it."""
+    return dataclasses.asdict(_netplan.plan(_fabric.me_of(entries, host), states, entries, settings))
+
+
+def twinspark_network_verdicts(
+    entries: Sequence[Mapping[str, Any]], found: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Verdicts, measurements and evidence from what all hosts found: networks, pings, logins, each by host."""
+    results = {
+        entry["host"]: _net_verdicts.Result(
+            network=found["networks"][entry["host"]],
+            pings=found["pings"][entry["host"]],
+            logins=found["logins"][entry["host"]],
+        )
+        for entry in entries
+    }
+    return _net_verdicts.judge(entries, results, settings)
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Any]:
-        return {"twinspark_fabric": twinspark_fabric, "twinspark_paths": twinspark_paths}
+        return {
+            "twinspark_fabric": twinspark_fabric,
+            "twinspark_paths": twinspark_paths,
+            "twinspark_network_plan": twinspark_network_plan,
+            "twinspark_network_verdicts": twinspark_network_verdicts,
+            "twinspark_peer_known_hosts": _known_hosts.known_hosts,
+            "twinspark_peer_ssh_config": _known_hosts.ssh_config,
+            "twinspark_peer_authorized_keys": _known_hosts.authorized_keys,
+        }

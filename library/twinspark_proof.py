@@ -108,7 +108,7 @@ def main() -> None:
     if not kept and not module.check_mode:
         write_atomically(Path(path), proofs.dump(new), mode=0o644)
     result = {"proof": old if kept else new, "path": str(path), "kept": kept, "changed": not kept}
-    if not kept:
+    if not kept and module._diff:
         result["diff"] = diff
     if new["verdict"] != "pass" and not module.check_mode:
         module.fail_json(msg=f"Stage {stage} did not pass: {' '.join(new['reasons'])}", **result)

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+"""Ansible module: write the rails' netplan file, or give the former files back, under a dead-man's switch."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_netplan
+short_description: Change the rails' network in a way that undoes itself unless it is confirmed
+description:
+  - Compares the files with what they shall be, has netplan check the result in a scratch root, saves what is
+    there, arms a timer (and a unit for the next boot) that gives it back, writes the files, and starts C(netplan apply) a second
+    later, so that this answer still gets out.
+  - The change stands only when M(twinspark_network_switch) confirms it over a new connection.
+  - O(state=absent) gives back, byte for byte, what was there before the first change.
+options:
+  path: {description: The netplan file., type: path, default: /etc/netplan/40-cx7.yaml}
+  content: {description: Its text., type: str, default: ""}
+  sysctl_path: {description: The sysctl.d file., type: path, default: /etc/sysctl.d/40-twinspark-cx7.conf}
+  sysctl_content: {description: Its text., type: str, default: ""}
+  takeovers: {description: "Foreign files to take the rails out of: path, ids, remove.", type: list, elements: dict,
+              default: []}
+  rails: {description: "Rails of this host: interface, cidr.", type: list, elements: dict, required: true}
+  mtu: {description: MTU of the rails in bytes., type: int, default: 9000}
+  arp: {description: ARP settings of the rails., type: dict, default: {}}
+  drift: {description: "How the kernel differs from the plan: interface, what, current, desired.", type: list,
+          elements: dict, default: []}
+  confirm_seconds: {description: Seconds after which an unconfirmed change is undone., type: int, default: 60}
+  state_dir: {description: Where copies are kept., type: path, default: /var/lib/twinspark}
+  state: {description: Whether the rails are configured., type: str, choices: [present, absent], default: present}
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Write the rails' netplan file and apply it
+  twinspark_netplan:
+    content: "{{ plan.content }}"
+    sysctl_content: "{{ plan.sysctl_content }}"
+    rails: "{{ twinspark_me.rails }}"
+"""
+
+RETURN = r"""
+pending: {description: Whether a change now waits to be confirmed., type: bool, returned: always}
+reasons: {description: Why something had to change., type: list, returned: always}
+"""
+
+import json
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import deadman, kernel, netplan
+from ansible.module_utils.twinspark.files import write_atomically
+
+ARGUMENTS: dict[str, Any] = {
+    "path": {"type": "path", "default": "/etc/netplan/40-cx7.yaml"},
+    "content": {"type": "str", "default": ""},
+    "sysctl_path": {"type": "path", "default": "/etc/sysctl.d/40-twinspark-cx7.conf"},
+    "sysctl_content": {"type": "str", "default": ""},
+    "takeovers": {"type": "list", "elements": "dict", "default": []},
+    "rails": {"type": "list", "elements": "dict", "required": True},
+    "mtu": {"type": "int", "default": 9000},
+    "arp": {"type": "dict", "default": {}},
+    "drift": {"type": "list", "elements": "dict", "default": []},
+    "confirm_seconds": {"type": "int", "default": 60},
+    "state_dir": {"type": "path", "default": "/var/lib/twinspark"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+# Path to (text and mode), or to None for a file that shall not be there.
+Targets = dict[str, tuple[bytes, int] | None]
+
+
+def content_of(path: str) -> bytes | None:
+    """The file's bytes, None when it is not there."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def wanted(params: dict[str, Any]) -> Targets:
+    """What the files shall be: ours, and the foreign ones without the rails."""
+    targets: Targets = {}
+    for foreign in params["takeovers"]:
+        path = Path(foreign["path"])
+        rest = netplan.without_stanzas(path.read_text(), foreign["ids"])
+        kept = rest.encode() if rest is not None and not foreign["remove"] else None
+        targets[str(path)] = None if kept is None else (kept, stat.S_IMODE(path.stat().st_mode))
+    targets[params["path"]] = (params["content"].encode(), 0o600)
+    sysctl = params["sysctl_content"].encode()
+    targets[params["sysctl_path"]] = (sysctl, 0o644) if sysctl else None
+    return targets
+
+
+def originals(backup: Path) -> tuple[Targets, dict[str, Any]]:
+    """What the files were before the first change, and the links' running state then."""
+    try:
+        manifest = json.loads((backup / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return {}, {}
+    targets: Targets = {}
+    for path, saved in manifest["files"].items():
+        copy = backup / "files" / path.lstrip("/")
+        targets[path] = (copy.read_bytes(), stat.S_IMODE(copy.stat().st_mode)) if saved else None
+    return targets, manifest["links"]
+
+
+def differing(targets: Targets) -> list[str]:
+    """Paths whose content, mode or existence is not as it shall be."""
+    found = []
+    for path, target in targets.items():
+        now = content_of(path)
+        if target is None:
+            same = now is None
+        else:
+            same = now == target[0] and stat.S_IMODE(Path(path).stat().st_mode) == target[1]
+        if not same:
+            found.append(path)
+    return found
+
+
+def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
+    """Let netplan itself judge the files in a scratch root, before any of them is touched."""
+    scratch = Path(tempfile.mkdtemp(prefix="twinspark-netplan-"))
+    try:
+        for place in ("lib", "etc", "run"):
+            if Path(f"/{place}/netplan").is_dir():
+                shutil.copytree(f"/{place}/netplan", scratch / place / "netplan")
+        for path, target in targets.items():
+            copy = scratch / path.lstrip("/")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.unlink(missing_ok=True)
+            if target is not None:
+                copy.write_bytes(target[0])
+                copy.chmod(0o600)
+        code, out, err = module.run_command(["netplan", "generate", "--root-dir", str(scratch)])
+        if code:
+            reason = (err or out).replace(str(scratch), "").strip()
+            module.fail_json(msg=f"netplan refuses the new configuration, nothing was changed: {reason}")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def save(params: dict[str, Any], targets: Targets, after: list[list[str]], links: dict[str, Any]) -> deadman.Change:
+    """Keep a copy of all that will be touched, and the scripts that undo and apply, in the pending folder."""
+    folder = Path(params["state_dir"]) / "network" / "pending"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "files").mkdir(parents=True, mode=0o700)
+    files = [(path, Path(path).exists()) for path in targets]
+    for index, (path, there) in enumerate(files):
+        if there:
+            shutil.copy2(path, folder / "files" / str(index))
+            owner = Path(path).stat()
+            os.chown(folder / "files" / str(index), owner.st_uid, owner.st_gid)
+    change = deadman.Change(folder=str(folder), files=files, links=links)
+    manifest = {
+        "files": dict(files),
+        "links": links,
+        "state": params["state"],
+        "own_paths": [params["path"], params["sysctl_path"]],
+    }
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2), 0o600)
+    write_atomically(folder / "undo.sh", change.undo_script(), 0o700)
+    write_atomically(folder / "apply.sh", change.apply_script(after), 0o700)
+    return change
+
+
+def arm(module: AnsibleModule, change: deadman.Change) -> None:
+    """From here on the change undoes itself."""
+    write_atomically(Path(deadman.BOOT_UNIT_PATH), change.boot_unit())
+    link = Path(deadman.BOOT_LINK_PATH)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(deadman.BOOT_UNIT_PATH)
+    (Path(change.folder) / "armed").touch()
+    for unit in (f"{deadman.UNIT}.service", f"{deadman.UNIT}.timer", f"{deadman.APPLY_UNIT}.timer"):
+        module.run_command(["systemctl", "stop", unit])
+        module.run_command(["systemctl", "reset-failed", unit])
+    code, _, err = module.run_command(change.arm_argv(module.params["confirm_seconds"]))
+    if code:
+        module.fail_json(msg=f"The dead-man's switch could not be armed, nothing was changed: {err.strip()}")
+
+
+def write(targets: Targets) -> None:
+    """Make the files what they shall be."""
+    for path, target in targets.items():
+        if target is None:
+            Path(path).unlink(missing_ok=True)
+        else:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(Path(path), target[0].decode(), target[1])
+
+
+def diffs(targets: Targets, paths: list[str], drift: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The files' diffs, secrets masked, and the kernel's."""
+    found = []
+    for path in paths:
+        target = targets[path]
+        texts = ((content_of(path) or b"").decode(errors="replace"), target[0].decode() if target else "")
+        before, after = map(netplan.redact, texts)
+        mode = f" (mode {target[1]:04o})" if target else " (absent)"
+        found.append({"before_header": path, "after_header": path + mode, "before": before, "after": after})
+    if drift:
+        sides = [
+            "".join(f"{entry['interface']} {entry['what']}: {entry[side]}\n" for entry in drift)
+            for side in ("current", "desired")
+        ]
+        found.append({"before_header": "kernel", "after_header": "kernel", "before": sides[0], "after": sides[1]})
+    return found
+
+
+def running(module: AnsibleModule, names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The links and their ARP settings as they run now."""
+    _, out, _ = module.run_command(["ip", "-json", "address", "show"])
+    sysctls: dict[str, dict[str, Any]] = {}
+    for name in names:
+        sysctls[name] = {}
+        for key in module.params["arp"]:
+            place = Path(f"/proc/sys/net/ipv4/conf/{name}/{key}")
+            sysctls[name][key] = int(place.read_text()) if place.exists() else None
+    return {link["name"]: link for link in kernel.links(out)}, sysctls
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    present = params["state"] == "present"
+    rails = {rail["interface"]: rail["cidr"] for rail in params["rails"]}
+    links, sysctls = running(module, list(rails))
+    targets, former = (wanted(params), {}) if present else originals(Path(params["state_dir"]) / "backup" / "network")
+    paths = differing(targets)
+    drift = params["drift"] if present else []
+    result: dict[str, Any] = {
+        "changed": bool(paths or drift),
+        "pending": False,
+        "reasons": [*paths, *(f"{entry['interface']} {entry['what']}" for entry in drift)],
+        "diff": diffs(targets, paths, drift),
+    }
+    if not result["changed"]:
+        module.exit_json(**result)
+    if shutil.which("netplan"):
+        check_in_scratch(module, targets)
+    if module.check_mode:
+        module.exit_json(**result)
+    after = deadman.runtime_commands(
+        deadman.desired(links, rails, params["mtu"], params["arp"])
+        if present
+        else deadman.released(former, links, rails)
+    )
+    before = deadman.before(links, sysctls, {name: [cidr] for name, cidr in rails.items()})
+    change = save(params, targets, after, before)
+    arm(module, change)
+    write(targets)
+    module.run_command(change.apply_argv(), check_rc=True)
+    module.exit_json(**{**result, "pending": True})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+#!/usr/bin/python
+"""Ansible module: read what the network of a host is and who configures it. Changes nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_network_info
+short_description: Read links, addresses, netplan files and their rivals, and who answers for an address on the wire
+description:
+  - Reads the kernel's state, every netplan file (without its secrets), what NetworkManager and networkd configure
+    beside netplan, and over which interface the controller is connected.
+  - With O(probe) it asks by ARP whether somebody already uses an address. Nothing is changed.
+options:
+  interfaces: {description: Interfaces whose ARP settings are read., type: list, elements: str, default: []}
+  management: {description: Address by which the controller knows the host., type: str, default: ""}
+  probe: {description: Address to the interface on which it is asked for., type: dict, default: {}}
+  targets: {description: Addresses whose route is looked up., type: list, elements: str, default: []}
+  sysfs_root: {description: Root of the tree that holds sys/class., type: path, default: /}
+  boot_state: {description: "Also ask netplan, in a scratch root, what the next boot would bring.", type: bool,
+               default: false}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Read the network
+  twinspark_network_info:
+    interfaces: [enp1s0f1np1]
+    probe: {192.168.177.11: enp1s0f1np1}
+"""
+
+RETURN = r"""
+network:
+  description: links, files, foreign, management, sysctls, wire, routes, free_bytes, netplan_version, boot.
+  type: dict
+  returned: always
+"""
+
+import configparser
+import os
+import re
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import kernel, netplan
+
+ARGUMENTS: dict[str, Any] = {
+    "interfaces": {"type": "list", "elements": "str", "default": []},
+    "management": {"type": "str", "default": ""},
+    "probe": {"type": "dict", "default": {}},
+    "targets": {"type": "list", "elements": "str", "default": []},
+    "sysfs_root": {"type": "path", "default": "/"},
+    "boot_state": {"type": "bool", "default": False},
+}
+PLACES = ("lib", "etc", "run")
+PROBE_SECONDS = 1.0
+
+
+def read(path: Path) -> str:
+    """A file's text without the last newline, "" when it can't be read (sysfs says EINVAL for a link that is down)."""
+    try:
+        return path.read_text().rstrip("\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def links(module: AnsibleModule, root: Path) -> list[dict[str, Any]]:
+    """The kernel's links with what sysfs knows of their hardware."""
+    code, out, err = module.run_command(["ip", "-json", "address", "show"])
+    if code:
+        module.fail_json(msg=f"ip can't list the links: {err.strip()}. Install iproute2.")
+    found = kernel.links(out)
+    for link in found:
+        device = root / "sys/class/net" / link["name"]
+        driver = device / "device/driver"
+        link["phys_port_name"] = read(device / "phys_port_name")
+        link["driver"] = driver.readlink().name if driver.is_symlink() else ""
+        link["pci"] = (device / "device").resolve().name if (device / "device").exists() else ""
+        hcas = device / "device/infiniband"
+        link["hca"] = next((entry.name for entry in sorted(hcas.iterdir())), "") if hcas.is_dir() else ""
+    return found
+
+
+def netplan_files() -> list[dict[str, Any]]:
+    """Every netplan file in netplan's own order, without secrets. A file of the same name in a later place wins."""
+    found: dict[str, Path] = {}
+    for place in PLACES:
+        for path in sorted(Path(f"/{place}/netplan").glob("*.yaml")):
+            found[path.name] = path
+    return [
+        {
+            "path": str(found[name]),
+            "mode": f"{found[name].stat().st_mode & 0o7777:04o}",
+            "text": netplan.redact(found[name].read_text(errors="replace")),
+        }
+        for name in sorted(found)
+    ]
+
+
+def rivals() -> list[dict[str, str]]:
+    """What configures interfaces beside netplan. Keyfiles hold secrets: only their interface leaves the host."""
+    found = []
+    for pattern, kind in (
+        ("etc/systemd/network/*.network", "networkd"),
+        ("etc/NetworkManager/system-connections/*.nmconnection", "NetworkManager"),
+    ):
+        for path in sorted(Path("/").glob(pattern)):
+            parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+            try:
+                parser.read_string(read(path))
+            except configparser.Error:
+                continue
+            key = ("Match", "Name") if kind == "networkd" else ("connection", "interface-name")
+            names = parser.get(*key, fallback="") or ""
+            found += [{"path": str(path), "kind": kind, "interface": name} for name in names.split()]
+    return found
+
+
+def management(found: list[dict[str, Any]], address: str) -> dict[str, Any]:
+    """The interface under the controller's connection: as sshd told our ancestors, else the one with the address."""
+    connection = None
+    process = os.getppid()
+    while process > 1 and connection is None:
+        try:
+            connection = kernel.ssh_connection(Path(f"/proc/{process}/environ").read_bytes())
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            break
+    server = connection[1] if connection else address
+    for link in found:
+        if any(entry.partition("/")[0] == server for entry in link["addresses"]):
+            lower = [other["name"] for other in found if other["master"] == link["name"]]
+            return {"address": server, "interface": link["name"], "lower": lower}
+    return {"address": server, "interface": "", "lower": []}
+
+
+def on_the_wire(found: list[dict[str, Any]], probe: dict[str, str]) -> dict[str, str]:
+    """Address to the MAC that already answers for it. Links that are down can't be asked."""
+    macs = {link["name"]: bytes.fromhex(link["mac"].replace(":", "")) for link in found if link["carrier"]}
+    answers: dict[str, str] = {}
+    for address, interface in probe.items():
+        if len(macs.get(interface, b"")) != 6:
+            continue
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as wire:
+            wire.bind((interface, 0x0806))
+            wire.settimeout(0.1)
+            end = time.monotonic() + PROBE_SECONDS
+            wire.send(kernel.arp_probe(macs[interface], address))
+            while address not in answers and time.monotonic() < end:
+                try:
+                    owner = kernel.arp_owner(wire.recv(2048), address, macs[interface])
+                except TimeoutError:
+                    continue
+                if owner:
+                    answers[address] = owner
+    return answers
+
+
+def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
+    """Whether netplan, given the files on disk, would generate at boot what it has generated now."""
+    scratch = Path(tempfile.mkdtemp(prefix="twinspark-netplan-"))
+    try:
+        for place in PLACES:
+            if Path(f"/{place}/netplan").is_dir():
+                shutil.copytree(f"/{place}/netplan", scratch / place / "netplan")
+        code, _, err = module.run_command(["netplan", "generate", "--root-dir", str(scratch)])
+        if code:
+            return {"same": False, "reason": f"netplan generate fails: {err.strip()}"}
+        for folder in ("run/systemd/network", "run/NetworkManager/system-connections"):
+            ours = re.compile(rf"netplan-(?:{'|'.join(map(re.escape, interfaces))})\.(?:network|link|nmconnection)$")
+            now = {path.name: read(path) for path in Path("/", folder).glob("*netplan-*") if ours.search(path.name)}
+            then = {path.name: read(path) for path in (scratch / folder).glob("*netplan-*") if ours.search(path.name)}
+            if now != then:
+                names = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+                return {"same": False, "reason": f"the next boot would bring another {', '.join(names)}"}
+        return {"same": True, "reason": ""}
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def free_bytes() -> dict[str, int]:
+    """Free bytes where the network's files and their copies are written."""
+    free = {}
+    for place in ("/etc", "/var/lib"):
+        stat = os.statvfs(place)
+        free[place] = stat.f_bavail * stat.f_frsize if stat.f_favail or not stat.f_files else 0
+    return free
+
+
+def arp_settings(interfaces: list[str]) -> dict[str, dict[str, int | None]]:
+    """arp_ignore and arp_announce by interface, None where the interface is not there."""
+    found = {}
+    for name in interfaces:
+        values = {key: read(Path(f"/proc/sys/net/ipv4/conf/{name}/{key}")) for key in ("arp_announce", "arp_ignore")}
+        found[name] = {key: int(value) if value.isdigit() else None for key, value in values.items()}
+    return found
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    found = links(module, Path(params["sysfs_root"]))
+    installed = shutil.which("netplan") is not None
+    routes = {
+        target: kernel.route_device(module.run_command(["ip", "-json", "route", "get", target])[1])
+        for target in params["targets"]
+    }
+    network: dict[str, Any] = {
+        "links": found,
+        "files": netplan_files(),
+        "foreign": rivals(),
+        "management": management(found, params["management"]),
+        "sysctls": arp_settings(params["interfaces"]),
+        "wire": on_the_wire(found, params["probe"]),
+        "routes": routes,
+        "free_bytes": free_bytes(),
+        "netplan_installed": installed,
+    }
+    if params["boot_state"]:
+        network["boot"] = boot(module, params["interfaces"]) if installed else {"same": False, "reason": "no netplan"}
+    module.exit_json(changed=False, network=network)
+
+
+if __name__ == "__main__":
+    main()

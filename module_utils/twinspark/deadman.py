@@ -1,0 +1,184 @@
+"""The dead-man's switch of a network change: what is saved, what undoes it, and the units that watch.
+
+A change is armed before the first file is touched. A transient timer, and at boot a unit, run `undo.sh` unless the
+controller has come back over a new management connection and confirmed. Whoever renames the file `armed` first wins.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+UNIT = "twinspark-network-deadman"
+APPLY_UNIT = "twinspark-network-apply"
+BOOT_UNIT_PATH = f"/etc/systemd/system/{UNIT}-boot.service"
+BOOT_LINK_PATH = f"/etc/systemd/system/multi-user.target.wants/{UNIT}-boot.service"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A network change of one host.
+
+    folder: where it is kept while it is pending. files: every path that is touched, in order, and whether a copy was
+    saved as folder/files/INDEX (else the path did not exist). links: interface to its running state before:
+    {mtu, up, addresses, sysctls}.
+    """
+
+    folder: str
+    files: Sequence[tuple[str, bool]]
+    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def undo_script(self) -> str:
+        """sh text that gives the former state back. Every step is tried, whatever became of the one before."""
+        folder = shlex.quote(self.folder)
+        lines = [
+            "#!/bin/sh",
+            "# Written by twinspark: gives the former network back unless the change was confirmed.",
+            f"cd {folder} || exit 0",
+            "mv armed undoing 2>/dev/null || exit 0",
+            'put() { cp -p -- "files/$1" "$2.twinspark" && mv -f -- "$2.twinspark" "$2"; }',
+        ]
+        for index, (path, saved) in enumerate(self.files):
+            where = shlex.quote(path)
+            lines.append(f"put {index} {where}" if saved else f"rm -f -- {where}")
+        lines += [
+            'if [ "${1:-}" = boot ]; then',
+            "  netplan generate",
+            "else",
+            "  netplan apply",
+            *(f"  {shlex.join(command)} || true" for command in runtime_commands(self.links)),
+            "fi",
+            f"rm -f -- {BOOT_LINK_PATH} {BOOT_UNIT_PATH}",
+            "mv undoing undone",
+            f"systemctl stop --no-block {UNIT}.timer 2>/dev/null",
+            "exit 0",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def apply_script(self, after: Sequence[Sequence[str]]) -> str:
+        """sh text that makes the new files the running state; netplan's exit code is left in apply.rc."""
+        lines = [
+            "#!/bin/sh",
+            f"cd {shlex.quote(self.folder)} || exit 1",
+            "netplan apply > apply.log 2>&1",
+            "rc=$?",
+            *(f"{shlex.join(command)} >> apply.log 2>&1 || true" for command in after),
+            'echo "$rc" > apply.rc.new',
+            "mv apply.rc.new apply.rc",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def boot_unit(self) -> str:
+        """A unit that undoes an unconfirmed change before the network comes up: a power cut must not lock out."""
+        return (
+            "[Unit]\n"
+            "Description=Undo a network change that twinspark's controller never confirmed\n"
+            "DefaultDependencies=no\n"
+            "After=local-fs.target\n"
+            "Wants=network-pre.target\n"
+            "Before=network-pre.target systemd-networkd.service NetworkManager.service shutdown.target\n"
+            f"ConditionPathExists={self.folder}/armed\n\n"
+            "[Service]\n"
+            "Type=oneshot\n"
+            f"ExecStart=/bin/sh {self.folder}/undo.sh boot\n\n"
+            "[Install]\n"
+            "WantedBy=multi-user.target\n"
+        )
+
+    def arm_argv(self, seconds: int) -> list[str]:
+        """systemd-run's argv: undo in so many seconds."""
+        return [
+            "systemd-run", "--quiet", f"--unit={UNIT}", f"--on-active={seconds}", "--timer-property=AccuracySec=200ms",
+            "--description=Undo the unconfirmed network change", "/bin/sh", f"{self.folder}/undo.sh",
+        ]  # fmt: skip
+
+    def apply_argv(self) -> list[str]:
+        """systemd-run's argv: apply a second from now, so that the caller's answer is away before the network moves."""
+        return [
+            "systemd-run", "--quiet", "--collect", f"--unit={APPLY_UNIT}", "--on-active=1",
+            "--timer-property=AccuracySec=100ms", "--description=Apply the network change",
+            "/bin/sh", f"{self.folder}/apply.sh",
+        ]  # fmt: skip
+
+
+def runtime_commands(links: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Commands that bring each link to {mtu, up, addresses, absent, sysctls}, whatever the renderer did or left undone.
+
+    `absent` are addresses to delete. Missing keys are left alone.
+    """
+    commands = []
+    for name, link in links.items():
+        if link.get("mtu"):
+            commands.append(["ip", "link", "set", "dev", name, "mtu", str(link["mtu"])])
+        commands += [["ip", "address", "del", address, "dev", name] for address in link.get("absent", [])]
+        commands += [["ip", "address", "replace", address, "dev", name] for address in link.get("addresses", [])]
+        for key, value in sorted(link.get("sysctls", {}).items()):
+            commands.append(["sysctl", "-q", "-w", f"net/ipv4/conf/{name}/{key}={value}"])
+        if "up" in link:
+            commands.append(["ip", "link", "set", "dev", name, "up" if link["up"] else "down"])
+    return commands
+
+
+def before(
+    links: Mapping[str, Mapping[str, Any]],
+    sysctls: Mapping[str, Mapping[str, Any]],
+    added: Mapping[str, Sequence[str]],
+) -> dict[str, dict[str, Any]]:
+    """The running state to go back to. added: addresses that the change brings, by interface."""
+    return {
+        name: {
+            "mtu": links[name]["mtu"],
+            "up": links[name]["up"],
+            "addresses": list(links[name]["addresses"]),
+            "absent": [address for address in wanted if address not in links[name]["addresses"]],
+            "sysctls": {key: value for key, value in sysctls.get(name, {}).items() if value is not None},
+        }
+        for name, wanted in added.items()
+        if name in links
+    }
+
+
+def remember(
+    kept: Mapping[str, Any], pending: Mapping[str, Any], own_paths: Sequence[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Merge a confirmed change into the originals that uninstall gives back.
+
+    kept, pending: {files: {path: saved (bool)}, links: {...}}. Of the project's own files the first memory stays; of a
+    foreign file that came again the newest does. Returns the merged manifest and the paths whose copy is to be kept.
+    """
+    files = dict(kept.get("files", {}))
+    fresh = [path for path in pending["files"] if path not in files or path not in own_paths]
+    files.update({path: pending["files"][path] for path in fresh})
+    links = {**pending.get("links", {}), **kept.get("links", {})}
+    return {"files": files, "links": links}, fresh
+
+
+def desired(
+    links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str], mtu: int, arp: Mapping[str, int]
+) -> dict[str, dict[str, Any]]:
+    """The running state of configured rails. rails: interface to cidr. Other addresses there are deleted."""
+    return {
+        name: {
+            "mtu": mtu,
+            "up": True,
+            "absent": [address for address in links.get(name, {}).get("addresses", []) if address != cidr],
+            "sysctls": dict(arp),
+        }
+        for name, cidr in rails.items()
+    }
+
+
+def released(
+    former: Mapping[str, Mapping[str, Any]], links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The running state to give back when the rails are released: as remembered, without the rails' addresses."""
+    given = {}
+    for name, cidr in rails.items():
+        if name not in links:
+            continue
+        link = dict(former.get(name, {}))
+        link["absent"] = [] if cidr in link.get("addresses", []) else [cidr]
+        given[name] = link
+    return given

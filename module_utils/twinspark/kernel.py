@@ -1,0 +1,96 @@
+"""What `ip -json`, ping and ARP say about links, as plain data. Parsers only."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+from typing import Any
+
+LINK_LOCAL = "fe80:"
+
+
+def links(text: str) -> list[dict[str, Any]]:
+    """`ip -json address show` as [{name, mac, mtu, up, carrier, master, addresses}]; link-local IPv6 left out."""
+    found = []
+    for link in json.loads(text or "[]"):
+        if not link.get("ifname"):
+            continue
+        flags = link.get("flags", [])
+        found.append(
+            {
+                "name": link["ifname"],
+                "mac": link.get("address", ""),
+                "mtu": link.get("mtu"),
+                "up": "UP" in flags,
+                "carrier": "LOWER_UP" in flags,
+                "master": link.get("master", ""),
+                "addresses": [
+                    f"{info['local']}/{info['prefixlen']}"
+                    for info in link.get("addr_info", [])
+                    if "local" in info and not info["local"].startswith(LINK_LOCAL)
+                ],
+            }
+        )
+    return found
+
+
+def route_device(text: str) -> dict[str, str]:
+    """`ip -json route get A` as {device, source}; empty strings when there is no route."""
+    try:
+        routes = json.loads(text or "[]")
+    except ValueError:
+        routes = []
+    route = routes[0] if routes else {}
+    return {"device": route.get("dev", ""), "source": route.get("prefsrc", "")}
+
+
+def ping(text: str) -> dict[str, Any]:
+    """Output of iputils ping as {sent, received, rtt_ms, problem}; rtt_ms is the average, None without an answer."""
+    counts = re.search(r"(\d+) packets transmitted, (\d+)(?: packets)? received", text)
+    rtt = re.search(r"= [\d.]+/([\d.]+)/[\d.]+", text)
+    problem = ""
+    for pattern in (
+        r"message too long, mtu[=:] ?\d+",
+        r"Frag(?:mentation)? needed.*",
+        r"Destination Host Unreachable",
+        r"Network is unreachable",
+        r"unknown iface \S+|Cannot bind to (?:device|interface).*|SO_BINDTODEVICE.*",
+        r"[Nn]o such device",
+    ):
+        found = re.search(pattern, text)
+        if found:
+            problem = found[0]
+            break
+    return {
+        "sent": int(counts[1]) if counts else 0,
+        "received": int(counts[2]) if counts else 0,
+        "rtt_ms": float(rtt[1]) if rtt else None,
+        "problem": problem,
+    }
+
+
+def arp_probe(mac: bytes, address: str) -> bytes:
+    """An ARP probe (RFC 5227): who has `address`, asked by nobody."""
+    ethernet = b"\xff" * 6 + mac + struct.pack("!H", 0x0806)
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + b"\0" * 4 + b"\0" * 6 + socket.inet_aton(address)
+    return ethernet + arp
+
+
+def arp_owner(frame: bytes, address: str, mac: bytes) -> str:
+    """The MAC that says in this frame that it owns `address`, "" when it says nothing of that, or is our own."""
+    if len(frame) < 42 or frame[12:14] != b"\x08\x06" or frame[28:32] != socket.inet_aton(address):
+        return ""
+    owner = frame[22:28]
+    return "" if owner == mac else owner.hex(":")
+
+
+def ssh_connection(environ: bytes) -> tuple[str, str] | None:
+    """(client, server) addresses of SSH_CONNECTION in a /proc/PID/environ, None without one."""
+    for entry in environ.split(b"\0"):
+        if entry.startswith(b"SSH_CONNECTION="):
+            words = entry.decode(errors="replace").partition("=")[2].split()
+            if len(words) == 4:
+                return words[0].partition("%")[0], words[2].partition("%")[0]
+    return None

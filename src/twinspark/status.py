@@ -21,7 +21,7 @@ STYLES = {"pass": "green", "fail": "bold red", "stale": "yellow", "missing": "di
 
 @dataclass(frozen=True)
 class Row:
-    """One stage. `state` is pass, fail, stale, missing or unreadable; `why` says more than the state, if there is more."""
+    """One stage. `state` is pass, fail, stale, missing or unreadable; `why` says what the state does not."""
 
     stage: str
     state: str

@@ -138,7 +138,7 @@ def _host(host: str) -> str:
 
 
 def _table(lab: Lab) -> Table:
-    from .status import look
+    from .status import look, services_state
 
     table = Table(title=f"lab {lab.name}", title_justify="left")
     for heading in ("host", "state", "management", "rails", "ssh"):
@@ -146,4 +146,7 @@ def _table(lab: Lab) -> Table:
     for host in look(lab):
         shown = "\n".join(f"{interface} {state}" for interface, state in host.rails.items())
         table.add_row(host.host, host.state, host.address, shown, host.ssh)
+    services = services_state(lab)
+    if services:
+        table.add_row("services", services, "", "", "")
     return table

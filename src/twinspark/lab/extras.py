@@ -4,8 +4,8 @@ import importlib
 from types import ModuleType
 
 from .image import Say
-from .machine import Machine
 from .names import Lab, cache_home
+from .seed import EngineImage, engine_image
 from .shell import LabError
 
 
@@ -18,8 +18,13 @@ def _module(name: str) -> ModuleType | None:
         return None
 
 
-def ensure_engine(lab: Lab, image: str, machine: Machine, fresh: list[str], say: Say) -> None:
-    """Not yet."""
+def find_engine(say: Say) -> EngineImage:
+    """The engine image on this machine's Docker, built where it is missing."""
+    engine = _module("engine")
+    if engine is None:
+        raise LabError("this checkout has no lab engine (src/twinspark/lab/engine.py): use --no-engine")
+    say("engine image")
+    return engine_image(engine.ensure_engine_base(cache_home()))
 
 
 def ensure_services(lab: Lab, image: str, *, required: bool, say: Say) -> dict[str, str]:

@@ -24,9 +24,9 @@ BUNDLE_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_
 
 @dataclass(frozen=True)
 class File:
-    """A file to be put into a host."""
+    """A file to be put into a host; without content, a folder."""
 
-    content: bytes
+    content: bytes | None
     mode: int = 0o644
     uid: int = 0
 
@@ -86,8 +86,11 @@ def archive(files: Mapping[str, File], tree: Tree, below: str) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, file in files.items():
             member = tarfile.TarInfo(name)
-            member.size, member.mode, member.uid, member.gid = len(file.content), file.mode, file.uid, file.uid
-            tar.addfile(member, io.BytesIO(file.content))
+            member.mode, member.uid, member.gid = file.mode, file.uid, file.uid
+            if file.content is None:
+                member.type = tarfile.DIRTYPE
+            member.size = len(file.content or b"")
+            tar.addfile(member, io.BytesIO(file.content or b""))
         for name, value in tree.items():
             member = tarfile.TarInfo(f"{below}/{name}")
             if isinstance(value, Link):
@@ -104,10 +107,10 @@ def put(lab: Lab, host: str, content: bytes) -> None:
     run(["docker", "cp", "-", f"{lab.container(host)}:/"], stdin=content)
 
 
-def host_files(public_key: str, known_bundle: str, environment: Mapping[str, str]) -> dict[str, File]:
+def host_files(public_key: str, pems: Sequence[str], environment: Mapping[str, str]) -> dict[str, File]:
     """Everything but the sysfs tree: key, certificates, environment, stand-ins."""
-    pems = extra_certificates(environment, known_bundle)
     return {
+        "home/spark/.ssh": File(None, 0o700, 1000),
         "home/spark/.ssh/authorized_keys": File(f"{public_key}\n".encode(), 0o600, 1000),
         **environment_files(environment, bool(pems)),
         **certificate_files(pems),
@@ -121,8 +124,7 @@ def image_bundle(image: str) -> str:
     return run(argv).stdout.decode(errors="replace")
 
 
-def settle(lab: Lab, host: str) -> None:
-    """What can only be done in a running host: its CA bundle, and the stand-ins' home ownership."""
-    exec_in(lab, host, ["chown", "-R", "spark:spark", "/home/spark/.ssh"])
-    exec_in(lab, host, ["chmod", "0700", "/home/spark/.ssh"])
-    exec_in(lab, host, ["update-ca-certificates"])
+def trust(lab: Lab, host: str, pems: Sequence[str]) -> None:
+    """Let the running host's CA bundle hold *pems*, whose files are there already."""
+    if not set(pems) <= set(certificates(exec_in(lab, host, ["cat", BUNDLE]))):
+        exec_in(lab, host, ["update-ca-certificates"])

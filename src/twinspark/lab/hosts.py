@@ -9,7 +9,7 @@ from typing import Any
 from . import network
 from .machine import Machine
 from .names import Lab
-from .shell import LabError, output, run
+from .shell import LabError, output, run, succeeds
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,21 @@ def placements(lab: Lab, subnet: IPv4Network, image: str) -> list[Placement]:
 
 
 def create_argv(lab: Lab, place: Placement, machine: Machine) -> list[str]:
-    """The `docker create` of one host, by what this machine can give.
+    """The `docker create` of one host."""
+    argv = ["docker", "create", "--hostname", place.host, "--label", lab.label]
+    argv += ["--network", lab.network, "--ip", place.address]
+    return [*argv, *system_argv(lab.container(place.host), place.image, machine, lab.volume(place.host))]
+
+
+def system_argv(container: str, image: str, machine: Machine, volume: str) -> list[str]:
+    """Name, options and command of a container that runs systemd and Docker, by what this machine can give.
 
     With CAP_SYS_RESOURCE and cgroup v2 that is the usual `--privileged`. Without the capability --privileged is refused
     ("unable to apply caps"), and under cgroup v1 systemd must find the machine's own hierarchy; /sys is then mounted
     writable again, else systemd-udevd does not start and `netplan apply` fails.
     """
-    argv = ["docker", "create", "--name", lab.container(place.host), "--hostname", place.host]
-    argv += ["--label", lab.label, "--network", lab.network, "--ip", place.address]
-    argv += ["--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--shm-size", "2g"]
-    argv += ["--volume", f"{lab.volume(place.host)}:/var/lib/docker", "--stop-signal", "SIGRTMIN+3"]
+    argv = ["--name", container, "--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--shm-size", "2g"]
+    argv += ["--volume", f"{volume}:/var/lib/docker", "--stop-signal", "SIGRTMIN+3"]
     if machine.sys_resource:
         argv += ["--privileged"]
     else:
@@ -46,7 +51,7 @@ def create_argv(lab: Lab, place: Placement, machine: Machine) -> list[str]:
         argv += ["--cgroupns", "private"]
     else:
         argv += ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
-    argv += [place.image]
+    argv += [image]
     if machine.sys_resource and machine.cgroup_version >= 2:
         return [*argv, "/sbin/init"]
     mounts = "mount -o remount,rw /sys"
@@ -88,13 +93,10 @@ def pids(lab: Lab) -> dict[str, int]:
     return {host: init_pid(lab.container(host)) for host in lab.hosts}
 
 
-def ensure_volume(lab: Lab, host: str) -> bool:
-    """The volume for the host's own Docker (overlay2 wants a real file system below it); whether it was made now."""
-    existing = output(["docker", "volume", "ls", "--quiet", "--filter", f"name=^{lab.volume(host)}$"])
-    if existing:
-        return False
-    output(["docker", "volume", "create", "--label", lab.label, lab.volume(host)])
-    return True
+def ensure_volume(lab: Lab, host: str) -> None:
+    """The volume for the host's own Docker: overlay2 wants a real file system below it."""
+    if not succeeds(["docker", "volume", "inspect", lab.volume(host)]):
+        output(["docker", "volume", "create", "--label", lab.label, lab.volume(host)])
 
 
 def ensure_created(lab: Lab, place: Placement, machine: Machine) -> bool:
@@ -125,21 +127,26 @@ def exec_in(lab: Lab, host: str, argv: list[str], *, check: bool = True) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def wait_booted(lab: Lab, host: str, seconds: float = 90) -> str:
-    """systemd's state once it has booted; LabError if it has not in time, or with failed units."""
+def wait_until_booted(container: str, seconds: float = 90) -> None:
+    """Wait for systemd; LabError if it has not booted in time, or not without failed units."""
     deadline = time.monotonic() + seconds
     state = ""
     while time.monotonic() < deadline:
-        if not is_running(inspect(lab.container(host))):
-            said = output(["docker", "logs", "--tail", "3", lab.container(host)])
-            raise LabError(f"{host} stopped during its start: {said or 'systemd could not run in this container'}")
-        state = exec_in(lab, host, ["systemctl", "is-system-running"], check=False)
+        if not is_running(inspect(container)):
+            said = output(["docker", "logs", "--tail", "3", container])
+            raise LabError(f"{container} stopped during its start: {said or 'systemd could not run in it'}")
+        state = _systemctl(container, "is-system-running")
         if state == "running":
-            return state
+            return
         if state == "degraded":
-            units = exec_in(lab, host, ["systemctl", "--failed", "--plain", "--no-legend", "--no-pager"], check=False)
+            units = _systemctl(container, "--failed", "--plain", "--no-legend", "--no-pager")
             failed = ", ".join(line.split()[0] for line in units.splitlines() if line.strip())
             if failed:
-                raise LabError(f"{host} has failed units ({failed}): `twinspark lab reboot {host}` may help")
+                raise LabError(f"{container} has failed units ({failed}): look with `docker exec`, then `lab reboot`")
         time.sleep(0.3)
-    raise LabError(f"{host} has not booted within {seconds:.0f} s (systemd says {state or 'nothing'})")
+    raise LabError(f"{container} has not booted within {seconds:.0f} s (systemd says {state or 'nothing'})")
+
+
+def _systemctl(container: str, *arguments: str) -> str:
+    done = run(["docker", "exec", container, "systemctl", *arguments], check=False)
+    return done.stdout.decode(errors="replace").strip()

@@ -78,7 +78,11 @@ def ensure_rail(lab: str, interface: str, pids: dict[str, int]) -> bool:
         raise LabError("a cable has two ends: rails join exactly two hosts")
     looks = {host: look(pid, interface) for host, pid in pids.items()}
     if joined(*looks.values()):
-        return False
+        # An end that a test took down and left so.
+        lowered = [pids[host] for host, found in looks.items() if found and "UP" not in found["flags"]]
+        for pid in lowered:
+            set_link(pid, interface, "up")
+        return bool(lowered)
     for host, found in looks.items():
         if found is not None and look(pids[host], interface) is not None:
             run(within(pids[host], ["ip", "link", "delete", interface]))
@@ -86,7 +90,7 @@ def ensure_rail(lab: str, interface: str, pids: dict[str, int]) -> bool:
     run(add_argv(interface, (first, second)))
     for pid in pids.values():
         # NetworkManager holds unconfigured ports up on a Spark, so that a cable shows a carrier.
-        run(within(pid, ["ip", "link", "set", "dev", interface, "up"]))
+        set_link(pid, interface, "up")
     return True
 
 

@@ -1,5 +1,6 @@
 """`lab status`: what is there, host by host."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,7 +42,18 @@ def _look(lab: Lab, host: str) -> HostStatus:
     return HostStatus(host, systemd or "silent", address, states, problem or "ok")
 
 
+def services_state(lab: Lab) -> str | None:
+    """Docker's word about the services' container; None for a lab that was brought up without."""
+    note = lab.state / "lab.json"
+    if not note.is_file() or not json.loads(note.read_text()).get("hub"):
+        return None
+    found = hosts.inspect(lab.services)
+    return str(found["State"]["Status"]) if found else "absent"
+
+
 def as_json(lab: Lab, found: list[HostStatus]) -> dict[str, Any]:
-    up = bool(found) and all(host.ok for host in found)
+    services = services_state(lab)
+    up = bool(found) and all(host.ok for host in found) and services in {None, "running"}
     inventory = str(lab.inventory) if lab.inventory.is_dir() else None
-    return {"lab": lab.name, "up": up, "inventory": inventory, "hosts": [asdict(host) for host in found]}
+    listed = [asdict(host) for host in found]
+    return {"lab": lab.name, "up": up, "inventory": inventory, "services": services, "hosts": listed}

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import access, furnish, hosts, inventory, rails, sysfs
-from .extras import ensure_engine, ensure_services
+from . import access, furnish, hosts, inventory, rails, seed, sysfs
+from .extras import ensure_services, find_engine
 from .hosts import Placement
 from .image import Say, ensure_host_image, lock
 from .machine import Machine, engine_dir, ensure_docker, probe_machine, require_root, require_space
@@ -29,7 +29,8 @@ def up(lab: Lab, options: Options, say: Say) -> Path:
     ensure_commands(["ip", "nsenter", "ssh", "ssh-keygen"], engine_dir() / "apt.log")
     say(f"docker engine {ensure_docker()}")
     machine = probe_machine()
-    require_space(20 if options.engine else 4)
+    if any(hosts.inspect(lab.container(host)) is None for host in lab.hosts):
+        require_space(20 if options.engine else 4)
     lab.state.mkdir(parents=True, exist_ok=True)
     with lock(lab.state / "lock"):
         return _up(lab, options, machine, say)
@@ -41,36 +42,38 @@ def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
     subnet = ensure_network(lab, [rail.subnet for rail in cable])
     places = hosts.placements(lab, subnet, image)
     key = access.ensure_key(lab)
-    fresh = [place.host for place in places if hosts.ensure_volume(lab, place.host)]
-    if options.engine:
-        ensure_engine(lab, image, machine, fresh, say)
-    files = furnish.host_files(key, bundle(image), os.environ)
-    started = []
+    for place in places:
+        hosts.ensure_volume(lab, place.host)
+    engine = find_engine(say) if options.engine else None
+    planted = seed.ensure_seed(engine, image, machine, say) if engine is not None else None
+    if planted is not None:
+        seed.before_start(lab, planted)
+    pems = furnish.extra_certificates(os.environ, bundle(image))
+    files = furnish.host_files(key, pems, os.environ)
     for index, place in enumerate(places):
         created = hosts.ensure_created(lab, place, machine)
         macs = {rail.interface: rails.mac(lab.name, place.host, rail.interface) for rail in cable}
         tree = sysfs.tree(cable, macs, FIRST_HOST + index)
         furnish.put(lab, place.host, furnish.archive(files, tree, sysfs.ROOT))
         if hosts.ensure_started(lab, place.host):
-            started.append(place.host)
             say(f"{place.host}: {'made' if created else 'started again'} at {place.address}")
     lay_rails(lab, say)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda place: _finish(lab, place), places))
+        list(pool.map(lambda place: _finish(lab, place, pems), places))
     addresses = {place.host: (place.address, access.host_key(lab, place.host)) for place in places}
     lab.known_hosts.write_text(access.known_hosts_text(addresses))
     for place in places:
         access.wait_login(lab, place.host, place.address)
-    if options.engine:
-        ensure_engine(lab, image, machine, [], say)
+    if engine is not None and planted is not None:
+        seed.after_start(lab, engine, planted, say)
     urls = ensure_services(lab, image, required=options.engine, say=say)
     (lab.state / "lab.json").write_text(json.dumps({"engine": options.engine, **urls}, indent=2) + "\n")
     return inventory.write(lab, places, {"hub": urls.get("hub", ""), "git": urls.get("git", "")})
 
 
-def _finish(lab: Lab, place: Placement) -> None:
-    hosts.wait_booted(lab, place.host)
-    furnish.settle(lab, place.host)
+def _finish(lab: Lab, place: Placement, pems: list[str]) -> None:
+    hosts.wait_until_booted(lab.container(place.host))
+    furnish.trust(lab, place.host, pems)
 
 
 def bundle(image: str) -> str:
@@ -102,13 +105,14 @@ def mark_port(lab: Lab, names: list[str], rail: rails.Rail, *, up: bool) -> None
 def reboot(lab: Lab, names: list[str], say: Say) -> None:
     """Restart hosts as a reboot would: systemd shuts down, starts with a new boot id, and finds its rails again."""
     require_root()
+    hosts.pids(lab)  # a lab that is not up can't be rebooted
     with lock(lab.state / "lock"):
         with ThreadPoolExecutor() as pool:
             restart = ["docker", "restart", "--time", "60"]
             list(pool.map(lambda host: output([*restart, lab.container(host)]), names))
         lay_rails(lab, say)
         for host in names:
-            hosts.wait_booted(lab, host)
+            hosts.wait_until_booted(lab.container(host))
             say(f"{host}: rebooted")
 
 

@@ -25,6 +25,14 @@ ACTIONS = {
 }
 # Ansible puts these before a message; they say nothing.
 PREFIX = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")
+# Where ssh and Ansible tell whom they spoke with, the most telling first.
+LOGINS = (
+    r"(\S+@\S+?): Permission denied",
+    r'remote host "([^"]+)"',
+    r"connect to host (\S+) port",
+    r"Could not resolve hostname (\S+?):",
+    r"Connection (?:to|closed by|reset by) (?:remote host )?(\S+) port",
+)
 LONGEST = 1200  # characters of a message that nobody recognised
 
 
@@ -51,9 +59,8 @@ class Explained:
 def explain(failure: Failure) -> Explained:
     """The one sentence to print instead of the result."""
     text = everything_said(failure.result)
-    where = failure.host
-    if failure.address and failure.address != failure.host:
-        where += f" ({failure.address})"
+    address = target(text, failure).rpartition("@")[2] if failure.unreachable else failure.address
+    where = f"{failure.host} ({address})" if address and address != failure.host else failure.host
     found = ssh_trouble(text, failure) if failure.unreachable else host_trouble(text, failure)
     if found:
         return Explained(UNREACHABLE, f"{where}: {found}")
@@ -162,11 +169,11 @@ def host_trouble(text: str, failure: Failure) -> str:
 
 def target(text: str, failure: Failure) -> str:
     """What a person would type after `ssh`: user@address when ssh's text tells the user."""
-    login = re.search(r"(\S+@\S+?): Permission denied", text)
-    if login:
-        return login[1]
-    address = re.search(r'remote host "([^"]+)"', text)
-    return address[1] if address else failure.address or failure.host
+    for pattern in LOGINS:
+        found = re.search(pattern, text)
+        if found:
+            return found[1]
+    return failure.address or failure.host
 
 
 def everything_said(result: Mapping[str, Any]) -> str:

@@ -1,0 +1,259 @@
+"""`twinspark apply` for real: ansible-runner, ansible-playbook, this machine as the hosts; only ssh is left out."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import LOCAL, Site
+
+CLOSED = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_user": "spark"}
+
+
+def touch(path: Path) -> dict[str, object]:
+    return {
+        "name": "Leave a mark",
+        "ansible.builtin.copy": {"dest": f"{path}/{{{{ inventory_hostname }}}}", "content": "x", "mode": "0600"},
+    }
+
+
+def test_a_second_run_changes_nothing(site: Site, tmp_path: Path) -> None:
+    site.play("preflight", touch(tmp_path))
+    first, second = site.twinspark("apply"), site.twinspark("apply")
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "in all: changed=2" in first.stdout
+    assert "in all: changed=0" in second.stdout
+    assert "begin   preflight" in first.stdout
+    assert "changed spark1: Leave a mark" in first.stdout
+
+
+def test_check_changes_nothing_and_shows_the_diff(site: Site, tmp_path: Path) -> None:
+    site.play("preflight", touch(tmp_path))
+    done = site.twinspark("apply", "--check", "--diff")
+    assert done.returncode == 0
+    assert "in all: changed=2" in done.stdout
+    assert "+x" in done.stdout
+    assert not (tmp_path / "spark1").exists()
+
+
+def test_chosen_stages_run_in_the_order_of_the_line(site: Site) -> None:
+    for stage in ("preflight", "network", "rdma"):
+        site.play(stage, {"name": "Say", "ansible.builtin.debug": {"msg": f"this is {stage}"}})
+    done = site.twinspark("apply", "--stage", "rdma", "--stage", "preflight")
+    assert done.returncode == 0, done.stderr
+    assert [word for word in done.stdout.split() if word in {"preflight", "network", "rdma"}][:2] == ["preflight"] * 2
+    assert "this is network" not in done.stdout
+    assert done.stdout.index("this is preflight") < done.stdout.index("this is rdma")
+    later = site.twinspark("apply", "--from", "network")
+    assert "this is preflight" not in later.stdout
+    assert "this is rdma" in later.stdout
+
+
+def test_a_failed_task_is_one_sentence(site: Site, tmp_path: Path) -> None:
+    site.play("preflight", {"name": "Write it", "ansible.builtin.copy": {"dest": "/nowhere/at/all", "content": "x"}})
+    site.play("network", touch(tmp_path))
+    done = site.twinspark("apply")
+    assert done.returncode == 5
+    assert "spark1: Write it: Destination directory /nowhere/at does not exist." in done.stderr
+    assert "Stopped at preflight." in done.stderr
+    assert "{'" not in done.stderr + done.stdout
+    assert not (tmp_path / "spark1").exists()
+
+
+def test_a_gate_that_refuses(site: Site) -> None:
+    site.play("weights", {"name": "Require rdma", "twinspark_gate": {}})
+    done = site.twinspark("apply")
+    assert done.returncode == 3
+    assert "weights needs a proof of rdma, and there is none. Cure: twinspark apply --stage rdma." in done.stderr
+
+
+def test_what_a_rescue_dealt_with_is_not_blamed(site: Site) -> None:
+    site.play(
+        "preflight",
+        {
+            "name": "Try",
+            "block": [{"name": "First", "ansible.builtin.fail": {"msg": "first"}}],
+            "rescue": [{"name": "Second", "ansible.builtin.fail": {"msg": "second"}}],
+        },
+    )
+    done = site.twinspark("apply")
+    assert done.returncode == 5
+    assert "second." in done.stderr
+    assert "first." not in done.stderr
+
+
+def test_an_unreachable_host(site: Site) -> None:
+    site.hosts(spark1=LOCAL, spark2=CLOSED)
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    done = site.twinspark("apply")
+    assert done.returncode == 4
+    assert "spark2 (127.0.0.1): nothing listens for ssh at 127.0.0.1 port 1." in done.stderr
+    assert "unreachable=1" in done.stdout
+
+
+def test_an_empty_group(site: Site) -> None:
+    site.inventory.write_text("sparks: {hosts: {}}\n")
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    done = site.twinspark("apply")
+    assert done.returncode == 2
+    assert "No host is in the inventory group 'sparks'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--stage", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
+        (["-e", "hf_token=abc"], "hf_token looks like a secret"),
+        (["-e", "abc"], "-e takes name=value, not 'abc'"),
+        (["--stage", "rdma", "--from", "rdma"], "--stage and --from exclude each other"),
+        (["--override", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
+        (["--stage", "benchmark"], "this checkout has no playbooks/benchmark.yml"),
+    ],
+)
+def test_a_wrong_command_line(site: Site, words: list[str], sentence: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    done = site.twinspark("apply", *words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert not (site.state / "sites").exists()
+
+
+def test_an_inventory_that_does_not_parse(site: Site) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    site.inventory.write_text("sparks: {hosts: {a: {b: c]}\n")
+    done = site.twinspark("apply")
+    assert done.returncode == 2
+    assert f"{site.inventory} is not YAML at line 1" in done.stderr
+
+
+def test_a_playbook_at_fault_is_our_fault(site: Site) -> None:
+    (site.project / "playbooks/preflight.yml").write_text("- hosts: sparks\n  tusks: []\n")
+    (site.project / "site.yml").write_text("- import_playbook: playbooks/preflight.yml\n")
+    done = site.twinspark("apply")
+    assert done.returncode == 1
+    assert "tusks" in done.stderr
+
+
+def test_nothing_secret_is_written(site: Site) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    done = site.twinspark("apply", HF_TOKEN="hf_very_secret", ANSIBLE_BECOME_PASS="hf_very_secret")
+    assert done.returncode == 0
+    assert "hf_very_secret" not in site.written()
+    run = next((site.state / "sites").glob("*/runs/*"))
+    assert run.stat().st_mode & 0o777 == 0o700
+    command = json.loads((run / "artifacts/run/command").read_text())
+    assert command["env"]["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+
+
+def test_variables_arrive_with_their_types(site: Site) -> None:
+    site.play(
+        "preflight",
+        {
+            "name": "Look",
+            "ansible.builtin.assert": {
+                "that": ["flag is true", "number == 3", "text == 'a=b'", "twinspark_override == ['rdma']"]
+            },
+        },
+    )
+    done = site.twinspark("apply", "-e", "flag=true", "-e", "number=3", "-e", "text=a=b", "--override", "rdma")
+    assert done.returncode == 0, done.stderr
+
+
+def test_old_runs_are_dropped(site: Site) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    site.twinspark("apply")
+    runs = next((site.state / "sites").glob("*/runs"))
+    for number in range(15):
+        (runs / f"20200101T0000{number:02d}-1").mkdir()
+    site.twinspark("apply")
+    assert len(list(runs.iterdir())) == 10
+
+
+def test_numbers_of_a_long_job_are_shown(site: Site) -> None:
+    (site.project / "library/look.py").write_text(
+        "from ansible.module_utils.basic import AnsibleModule\n"
+        "numbers = {'done': 3 * 2**30, 'total': 12 * 2**30, 'unit': 'B', 'rate': 2**30}\n"
+        "AnsibleModule({}).exit_json(job={'state': 'running', 'progress': numbers})\n"
+    )
+    wait = {
+        "name": "Await it",
+        "look": {},
+        "register": "r",
+        "until": "false",
+        "retries": 1,
+        "delay": 0,
+        "failed_when": False,
+    }
+    site.hosts(spark1=LOCAL)
+    site.play("weights", wait)
+    done = site.twinspark("apply")
+    assert "job     spark1: Await it: 3 of 12 GiB, 25%, 1 GiB/s, 9 s left" in done.stdout, done.stdout + done.stderr
+
+
+def start(site: Site, mark: Path) -> subprocess.Popen[str]:
+    """An apply that has begun to sleep, in a session of its own as a shell would give it."""
+    site.hosts(spark1=LOCAL)
+    site.play("preflight", touch(mark), {"name": "Sleep", "ansible.builtin.command": {"argv": ["sleep", "60"]}})
+    child = subprocess.Popen(
+        site.argv("apply", "-i", str(site.inventory)),
+        env=site.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (mark / "spark1").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    return child
+
+
+def test_ctrl_c_ends_in_order(site: Site, tmp_path: Path) -> None:
+    child = start(site, tmp_path)
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, complaints = child.communicate(timeout=40)
+    assert child.returncode == 130
+    assert time.monotonic() - began < 15
+    assert "Interrupted." in complaints
+    assert "continues from here" in complaints
+
+
+def test_one_run_at_a_time(site: Site, tmp_path: Path) -> None:
+    child = start(site, tmp_path)
+    try:
+        second = site.twinspark("apply")
+        assert second.returncode == 2
+        assert f"another twinspark works on this inventory (process {child.pid})" in second.stderr
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=40)
+    assert child.returncode == 130
+
+
+def test_on_a_terminal(site: Site, tmp_path: Path) -> None:
+    site.play("preflight", touch(tmp_path))
+    ours, theirs = pty.openpty()
+    env = site.environment(TERM="xterm-256color", COLUMNS="100", LINES="40")
+    child = subprocess.Popen(site.argv("apply", "-i", str(site.inventory)), env=env, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    assert child.wait(timeout=30) == 0
+    text = seen.decode()
+    assert "preflight" in text
+    assert "spark1: Leave a mark" in text
+    assert "in all: changed=2" in text

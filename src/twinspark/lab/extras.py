@@ -23,16 +23,22 @@ def find_engine(say: Say) -> EngineImage:
     engine = _module("engine")
     if engine is None:
         raise LabError("this checkout has no lab engine (src/twinspark/lab/engine.py): use --no-engine")
-    say("engine image")
-    return engine_image(engine.ensure_engine_base(cache_home()))
+    tag = engine.ensure_engine_base(cache_home())
+    return engine_image(tag, engine.engine_tar(cache_home()))
 
 
 def ensure_services(lab: Lab, image: str, *, required: bool, say: Say) -> dict[str, str]:
-    """The Hub and Git server of the lab: {"hub": url, "git": url}; nothing where that module is not there."""
+    """The lab's Hub and folder of Git repositories, {"hub": URL, "git": URL}; without engine a lab can do without."""
     services = _module("services")
     if services is None:
         if required:
             raise LabError("this checkout has no lab services (src/twinspark/lab/services.py)")
         return {}
-    urls: dict[str, str] = services.start("docker", lab.services, lab.network, image, cache_home())
+    try:
+        urls: dict[str, str] = services.start("docker", lab.services, lab.network, image, cache_home())
+    except (LabError, OSError) as error:
+        if required:
+            raise
+        say(f"no Hub and no Git server: {error}")
+        return {}
     return urls

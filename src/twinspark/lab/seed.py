@@ -24,19 +24,20 @@ LINKED, COPIED = "overlay2", "image"
 
 @dataclass(frozen=True)
 class EngineImage:
-    """The engine image on this machine: its ID, and all the names it goes by."""
+    """The engine image on this machine: its ID, all the names it goes by, and its tar if there is one."""
 
     id: str
     tags: tuple[str, ...]
+    tar: Path | None = None
 
     @property
     def volume(self) -> str:
         return f"twinspark-engine-{self.id.removeprefix('sha256:')[:12]}"
 
 
-def engine_image(tag: str) -> EngineImage:
+def engine_image(tag: str, tar: Path | None = None) -> EngineImage:
     found = json.loads(output(["docker", "image", "inspect", tag]))[0]
-    return EngineImage(found["Id"], tuple(sorted(found["RepoTags"] or [tag])))
+    return EngineImage(found["Id"], tuple(sorted(found["RepoTags"] or [tag])), tar)
 
 
 def volume_folder(volume: str) -> Path:
@@ -44,8 +45,9 @@ def volume_folder(volume: str) -> Path:
 
 
 def stream(image: EngineImage, container: str) -> None:
-    """Load the image into the Docker inside *container* by a pipe."""
-    with subprocess.Popen(["docker", "save", *image.tags], stdout=subprocess.PIPE) as save:
+    """Load the image into the Docker inside *container*: from its tar, else by a pipe."""
+    give = ["cat", str(image.tar)] if image.tar and image.tar.is_file() else ["docker", "save", *image.tags]
+    with subprocess.Popen(give, stdout=subprocess.PIPE) as save:
         load = ["docker", "exec", "--interactive", container, "docker", "load", "--quiet"]
         done = subprocess.run(load, stdin=save.stdout, capture_output=True, check=False)
     if save.returncode != 0 or done.returncode != 0:

@@ -135,6 +135,73 @@ def queue_of(entries: Iterable[Entry]) -> deque[Entry]:
     return deque(sorted(entries, key=lambda entry: (-entry.size, entry.path)))
 
 
+def rails_between(head: Sequence[Mapping[str, Any]], mine: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The rails that lead from here to the head: name, the head's address, the local address. By name, in its order."""
+    local = {rail["name"]: rail["address"] for rail in mine}
+    return [
+        {"name": rail["name"], "address": rail["address"], "local": local[rail["name"]]}
+        for rail in head
+        if rail["name"] in local
+    ]
+
+
+def rails_to_serve(fabric: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The head's rails, each with the addresses of the peers that may ask on it. The head is rank 0."""
+    peers = fabric[1:]
+    return [
+        {
+            "name": rail["name"],
+            "address": rail["address"],
+            "peers": [r["address"] for peer in peers for r in peer["rails"] if r["name"] == rail["name"]],
+        }
+        for rail in fabric[0]["rails"]
+    ]
+
+
+def evidence(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A proof's verdicts, measurements and evidence from what `twinspark_weights_info` says of every host."""
+    sums = {host: {f["path"]: f["sha256"] for f in found["files"]} for host, found in hosts.items()}
+    differing = parity(sums)
+    verdicts = [dict(found["verdict"]) for found in hosts.values()]
+    verdicts.append(
+        {
+            "name": "the same bytes on every host",
+            "ok": not differing and all(sums.values()),
+            "measured": len(differing),
+            "required": 0,
+            "unit": "files that differ",
+            "reason": ", ".join(differing[:5]),
+            "cure": "twinspark apply --stage weights -e hf_weights_rehash=true",
+        }
+    )
+    measurements = []
+    for host, found in hosts.items():
+        for what in ("download", "copy"):
+            figures = found.get(what) or {}
+            if figures.get("bytes") and figures.get("seconds"):
+                rate = figures["bytes"] / figures["seconds"]
+                subject = f"{what} to {host}"
+                measurements += [
+                    {"name": f"weights_{what}_bytes", "subject": subject, "value": figures["bytes"], "unit": "B"},
+                    {"name": f"weights_{what}_rate", "subject": subject, "value": round(rate), "unit": "B/s"},
+                ]
+    files: dict[str, dict[str, Any]] = {}
+    for host, found in hosts.items():
+        for f in found["files"]:
+            files.setdefault(f["path"], {"size": f["size"], "sha256": {}})["sha256"][host] = f["sha256"]
+    keys = ("snapshot", "verified", "manifest_digest", "used_bytes", "download", "copy", "old_commits")
+    return {
+        "verdicts": verdicts,
+        "measurements": measurements,
+        "evidence": {
+            "commit": next(iter(hosts.values()))["commit"],
+            "total_bytes": next(iter(hosts.values()))["total_bytes"],
+            "files": files,
+            "hosts": {host: {key: found.get(key) for key in keys} for host, found in hosts.items()},
+        },
+    }
+
+
 def streams_of(rails: Sequence[Mapping[str, str]], per_rail: int) -> list[Mapping[str, str]]:
     """The rail that each stream uses, alternating, so that the first two files already take both."""
     return [rail for _ in range(max(1, per_rail)) for rail in rails]

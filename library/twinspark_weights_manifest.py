@@ -1,0 +1,144 @@
+#!/usr/bin/python
+"""Ansible module: the manifest of a model's commit, from the Hub's own metadata, on the head."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_weights_manifest
+short_description: Keep the manifest of a commit beside its snapshot
+description:
+  - Asks the Hub for the files of a commit with their sizes and sums (sha256 of LFS and Xet files, Git's blob sum of
+    small ones) and keeps the answer. A manifest on disk for the same commit and patterns is kept without asking.
+  - With O(source_dir), the manifest lists that directory's files; their sums come when they are first hashed.
+  - In check mode the Hub is asked but nothing is written; a Hub that does not answer is then a warning only.
+options:
+  repo: {description: "Repository, as ORG/NAME.", type: str, required: true}
+  commit: {description: Full commit., type: str, required: true}
+  allow: {description: Patterns of the files to have., type: list, elements: str, default: ["*"]}
+  ignore: {description: Patterns of the files to leave out., type: list, elements: str, default: []}
+  endpoint: {description: The Hub or a mirror of it., type: str, default: "https://huggingface.co"}
+  token_file: {description: File on this host with a token., type: path, default: ""}
+  source_dir: {description: Directory on this host to take the files from instead., type: path, default: ""}
+  home: {description: What HF_HOME means on this host., type: path, required: true}
+  owner: {description: Owner of the manifest's file., type: str, required: true}
+  text: {description: "A manifest that another host has made, to be kept here as it is.", type: str, default: ""}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Know what the commit must hold
+  twinspark_weights_manifest:
+    repo: deepseek-ai/DeepSeek-V4-Flash
+    commit: "{{ hf_weights_revision }}"
+    home: /home/me/.cache/huggingface
+    owner: me
+"""
+
+RETURN = r"""
+text: {description: The manifest's text; empty when the Hub did not answer in check mode., type: str, returned: always}
+files: {description: How many files., type: int, returned: always}
+total_bytes: {description: Bytes of all of them., type: int, returned: always}
+path: {description: Its file., type: str, returned: always}
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import hubapi, manifest, snapshot
+from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark.hubcache import Layout
+
+ARGUMENTS: dict[str, Any] = {
+    "repo": {"type": "str", "required": True},
+    "commit": {"type": "str", "required": True},
+    "allow": {"type": "list", "elements": "str", "default": ["*"]},
+    "ignore": {"type": "list", "elements": "str", "default": []},
+    "endpoint": {"type": "str", "default": "https://huggingface.co"},
+    # Not the token but where it is; no_log would blank the path in every message.
+    "token_file": {"type": "path", "default": "", "no_log": False},
+    "source_dir": {"type": "path", "default": ""},
+    "home": {"type": "path", "required": True},
+    "owner": {"type": "str", "required": True},
+    "text": {"type": "str", "default": ""},
+}
+
+
+def check(params: dict[str, Any]) -> None:
+    """Refuse what can't be a repository or a commit."""
+    if not manifest.REPO.match(params["repo"]):
+        raise manifest.ManifestError(
+            f"{params['repo']!r} is no repository; write ORG/NAME in the profile's weights.repo"
+        )
+    if not manifest.COMMIT.match(params["commit"]):
+        raise manifest.ManifestError(
+            f"{params['commit']!r} is no full commit (40 hexadecimal digits); a branch may mean other bytes tomorrow. "
+            "Write the commit in the profile's weights.revision"
+        )
+
+
+def listed(folder: Path) -> dict[str, int]:
+    """Sizes of the files under a directory, by path, links followed; hidden folders (.git, .cache) left out."""
+    if not folder.is_dir():
+        raise manifest.ManifestError(f"hf_weights_source_dir {folder} is no directory on the head")
+    found = {}
+    for base, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(base) / name
+            if not path.is_file():
+                raise manifest.ManifestError(f"{path} is a link to nothing; give a directory that holds the bytes")
+            found[str(path.relative_to(folder))] = path.stat().st_size
+    return found
+
+
+def asked(params: dict[str, Any]) -> manifest.Manifest:
+    """The manifest from its source."""
+    bound = (params["repo"], params["commit"], params["allow"], params["ignore"])
+    if params["source_dir"]:
+        return manifest.from_directory(listed(Path(params["source_dir"])), *bound)
+    token = ""
+    if params["token_file"]:
+        token = Path(params["token_file"]).read_text().strip()
+    return manifest.from_hub(hubapi.read_info(hubapi.Question(params["endpoint"], *bound[:2], token)), *bound)
+
+
+def wanted(params: dict[str, Any], path: Path) -> manifest.Manifest:
+    """The manifest that should lie at `path`: the given one, the one that lies there, or a new one."""
+    if params["text"]:
+        return manifest.from_text(params["text"])
+    check(params)
+    old = snapshot.read_manifest(path)
+    source = "directory" if params["source_dir"] else "hub"
+    bound = (params["repo"], params["commit"], params["allow"], params["ignore"], source)
+    return old if old and old.bound_to(*bound) else asked(params)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    path = Layout(params["home"], params["repo"]).manifest(params["commit"])
+    try:
+        new = wanted(params, path)
+    except (hubapi.HubError, OSError) as error:
+        if not module.check_mode:
+            module.fail_json(msg=f"No manifest of {params['repo']} at {params['commit']}: {error}.")
+        module.warn(f"No manifest can be had now, so sizes are not predicted: {error}.")
+        module.exit_json(changed=True, text="", files=0, total_bytes=0, path=str(path))
+    except manifest.ManifestError as error:
+        module.fail_json(msg=f"{error}.")
+    text = new.dump()
+    changed = not path.is_file() or path.read_text() != text
+    if changed and not module.check_mode:
+        write_atomically(path, text)
+        shutil.chown(path, user=params["owner"])
+    module.exit_json(changed=changed, text=text, files=len(new.entries), total_bytes=new.total, path=str(path))
+
+
+if __name__ == "__main__":
+    main()

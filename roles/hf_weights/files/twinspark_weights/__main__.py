@@ -1,0 +1,37 @@
+"""What a host runs to get, copy, serve and hash weights: `python3 FOLDER fetch|pull|serve|verify SPEC`.
+
+SPEC is JSON without secrets. Standard library only; the decisions are in `core/`, which the role installs beside this
+file from the project's module_utils.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import Any
+
+import fetch
+import pull
+import serve
+import verify
+from job import Failure, say, stopped
+
+VERBS = {"fetch": fetch.run, "pull": pull.run, "serve": serve.run, "verify": verify.run}
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0: all is as it should be. 1: the last line of output says what is not, and the cure."""
+    verb, text = arguments
+    spec: dict[str, Any] = json.loads(text)
+    signal.signal(signal.SIGTERM, stopped)
+    try:
+        VERBS[verb](spec)
+    except Failure as failure:
+        say(f"{verb}: {failure}.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
+
+from tests.support import cases
 
 SERVICES = Path(__file__).resolve().parents[3] / "lab" / "services"
-CASES = yaml.safe_load((Path(__file__).parent / "cases" / "hub.yaml").read_text())
+CASES = cases(Path(__file__).parent / "cases" / "hub.yaml")
 COMMIT = "1234567890" * 4
 WEIGHTS = bytes(range(250)) * 12
 
@@ -57,7 +58,7 @@ def ask(hub, path, method="GET", token=None, body=None, **headers):
     return answer.status, dict(answer.getheaders()), content, short
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize("case", CASES)
 def test_answer(hub, case):
     ask(hub, "/_lab/faults", method="DELETE")
     if "fault" in case:

@@ -1,6 +1,6 @@
 """Turn SmolLM2-135M-Instruct from GGUF into a safetensors snapshot that tensor parallel 2 can split.
 
-Runs inside the lab's engine image: convert_model.py GGUF-FOLDER GGUF-FILE OUT.
+Runs inside the lab's engine image: convert.py GGUF-FOLDER GGUF-FILE OUT.
 
 The model has 9 query heads and 3 key/value heads; neither divides by two. The padded one has 12 and 4: the new
 heads have zero rows in q, k and v and zero columns in o, so they add exactly nothing and the function is unchanged

@@ -117,6 +117,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         "the test did not end in time",
         "Look at the link and at the peer's output; raise rdma_verify_timeout if it is slow",
     ),
+    "invalid": (
+        "what was printed is no measurement",
+        "Measure again; if it stays, run the printed command by hand on both hosts",
+    ),
     "no_output": ("the test ended without a result", "Run the printed command by hand on both hosts"),
 }
 

@@ -1,0 +1,130 @@
+"""How one perftest process is started as a transient systemd unit, and what became of it. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .perftest import PerftestError, parse
+from .perftest_causes import Cause, by_precision, named, of_lines
+
+PREFIX = "twinspark-perftest"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_SYSTEMD_RUN = re.compile(
+    r"^(?:Running as unit|Press \^\]|Finished with result|Main processes terminated|Service runtime|CPU time consumed"
+    r"|Memory peak|Memory swap peak|IO bytes|IP traffic)\b.*$"
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a unit ended: its output, exit code, and systemd's result word (success, exit-code, signal, timeout)."""
+
+    text: str
+    code: int | None = None
+    result: str = "success"
+
+
+def unit_name(key: str, side: str, session: str) -> str:
+    """The unit of one end of one run; `session` keeps two runs' journals apart."""
+    return f"{PREFIX}-{side}-{_UNSAFE.sub('_', key)[:120]}-{session}.service"
+
+
+def ports(text: str) -> range:
+    """The ports of a range like 18515-18546, both ends included. ValueError when it is none."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", str(text))
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1024 <= first <= last <= 65535:
+        raise ValueError(f"{text!r} is no range of ports between 1024 and 65535, like 18515-18546")
+    return range(first, last + 1)
+
+
+def server_argv(tool: str, run: Mapping[str, Any], port: int) -> list[str]:
+    """The server's command. perftest buffers its output in a pipe: stdbuf lets the readiness line out."""
+    return ["stdbuf", "-oL", tool, "-d", run["server_device"], "-p", str(port), *run["options"]]
+
+
+def client_argv(tool: str, run: Mapping[str, Any], port: int) -> list[str]:
+    """The client's command."""
+    return ["stdbuf", "-oL", tool, run["address"], "-d", run["client_device"], "-p", str(port), *run["options"]]
+
+
+def unit_argv(unit: str, argv: Sequence[str], *, seconds: int, wait: bool) -> list[str]:
+    """systemd-run for one process, which systemd itself ends after `seconds`, whatever becomes of us."""
+    flags = ["--wait", "--pipe", "--collect"] if wait else []
+    return ["systemd-run", f"--unit={unit}", *flags, f"--property=RuntimeMaxSec={seconds}", "--", *argv]
+
+
+def messages(text: str) -> dict[str, list[str]]:
+    """Lines by unit, from `journalctl -o json`."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        message = entry.get("MESSAGE")
+        if isinstance(message, list):  # bytes that are no UTF-8
+            message = bytes(message).decode(errors="replace")
+        found.setdefault(entry.get("_SYSTEMD_UNIT", ""), []).append(message or "")
+    return found
+
+
+def states(text: str) -> dict[str, dict[str, str]]:
+    """Properties by unit, from `systemctl show` of several units."""
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def ended(stdout: str, stderr: str, code: int) -> Ended:
+    """What `systemd-run --wait --pipe` printed, with its own lines taken out."""
+    result = re.search(r"^Finished with result: (\S+)", stderr, re.MULTILINE)
+    own = "\n".join(line for line in stderr.splitlines() if not _SYSTEMD_RUN.match(line))
+    text = f"{stdout.rstrip()}\n{own}".strip() + "\n"
+    return Ended(text, code, result[1] if result else "success" if code == 0 else "exit-code")
+
+
+def outcome(end: Ended) -> dict[str, Any]:
+    """The measurement of one end, or the named cause why there is none."""
+    try:
+        parsed = parse(end.text)
+        rows, warnings, valid = [row.as_dict() for row in parsed.rows], list(parsed.warnings), parsed.valid
+    except PerftestError:
+        rows, warnings, valid = [], [], False
+    cause = None if valid and end.result == "success" else cause_of(end)
+    if rows and not valid and cause and cause.name == "no_output":
+        cause = named("invalid", "; ".join(warnings))
+    return {
+        "ok": valid and cause is None,
+        "rows": rows,
+        "warnings": warnings,
+        "cause": cause.as_dict() if cause else None,
+        "text": end.text,
+        "exit_code": end.code,
+        "result": end.result,
+    }
+
+
+def cause_of(end: Ended) -> Cause:
+    """Why there is no measurement: what perftest printed, else what systemd says, else that nothing came."""
+    if "Failed to find executable" in end.text:
+        return named("no_tool", end.text)
+    if end.result == "signal":
+        return named("killed")
+    printed = of_lines(end.text.splitlines())
+    if printed:
+        return printed[0]
+    return named(
+        "timeout" if end.result == "timeout" else "no_output",
+        end.text.strip().splitlines()[-1] if end.text.strip() else "",
+    )
+
+
+def worst(causes: Iterable[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+    """Of the causes that the two ends name, the one that explains the other."""
+    found = [Cause(**cause) for cause in causes if cause]
+    return by_precision(found)[0].as_dict() if found else None

@@ -81,6 +81,16 @@ try:
 except ImportError:  # told in main(): ansible-core itself needs it, so only a wrong interpreter lacks it
     yaml = None
 
+ARGUMENTS: dict[str, Any] = {
+    "addresses": {"type": "dict", "required": True},
+    "rails": {"type": "dict", "default": {}},
+    "variables": {"type": "list", "elements": "str", "default": []},
+    "profile": {"type": "str", "required": True},
+    "override": {"type": "list", "elements": "str", "default": []},
+    "first_host": {"type": "int", "default": 11},
+    "project_dir": {"type": "path", "required": True},
+}
+
 
 def keys_of(path: Path) -> Iterable[str]:
     """Top-level names of a YAML mapping; none when the file is not there or is something else."""
@@ -115,18 +125,8 @@ def known_names(project: Path) -> Known:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "addresses": {"type": "dict", "required": True},
-            "rails": {"type": "dict", "default": {}},
-            "variables": {"type": "list", "elements": "str", "default": []},
-            "profile": {"type": "str", "required": True},
-            "override": {"type": "list", "elements": "str", "default": []},
-            "first_host": {"type": "int", "default": 11},
-            "project_dir": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
+    """Entry point."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if yaml is None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     given = dict(module.params)

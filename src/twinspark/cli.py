@@ -54,6 +54,21 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
+def choose(line: list[str], named: list[str], from_: str | None, to: str | None) -> list[str]:
+    """The stages to run; none stands for the whole line."""
+    if named and (from_ or to):
+        raise precheck.UsageError("--stage excludes --from and --to")
+    if not (from_ or to):
+        return precheck.stages(named)
+    whole = [stage for stage in STAGES if stage in line or stage in {from_, to}]
+    for bound in (from_, to):
+        precheck.stages([bound] if bound else [])
+    chosen = whole[whole.index(from_) if from_ else 0 : whole.index(to) + 1 if to else None]
+    if not chosen:
+        raise precheck.UsageError(f"{to} comes before {from_}, so nothing is left to do")
+    return chosen
+
+
 @app.command(epilog=EPILOG)
 def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     inventory: Inventory = None,
@@ -61,8 +76,13 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str] | None, typer.Option(help=f"Only this stage; may be repeated. One of: {', '.join(STAGES)}.")
     ] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="From this stage to the end.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="STAGE", help="Up to this stage and no further.")] = None,
     check: Check = False,
     diff: Diff = False,
+    expect_unchanged: Annotated[
+        bool,
+        typer.Option("--expect-unchanged", help="Exit 6 when anything changed: with --check a drift alarm for cron."),
+    ] = False,
     extra: Extra = None,
     override: Annotated[
         list[str] | None,
@@ -76,13 +96,16 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     if override:
         variables["twinspark_override"] = precheck.stages(override)
     line = verbs.site_stages(place.project)
-    if stage and from_:
-        raise precheck.UsageError("--stage and --from exclude each other")
-    chosen = precheck.stages(stage or [])
-    if from_:
-        chosen = line[line.index(precheck.stages([from_])[0]) :] if from_ in line else precheck.stages([from_])
+    chosen = choose(line, stage or [], from_, to)
     playbooks = [place.playbook(name) for name in chosen] or [place.project / "site.yml"]
-    raise typer.Exit(verbs.perform(place, playbooks, chosen or line, variables, Options(check, diff, verbose)))
+    how = Options(check, diff, verbose, expect_unchanged)
+    raise typer.Exit(verbs.perform(place, playbooks, chosen or line, variables, how))
+
+
+@app.command()
+def ask(question: Annotated[str, typer.Argument(help="What to ask.")], inventory: Inventory = None) -> None:
+    """Ask the served model one question; prints the answer."""
+    raise typer.Exit(verbs.ask(Place.find(inventory), question))
 
 
 @app.command()

@@ -16,6 +16,7 @@ class Exit(IntEnum):
     REFUSED = 3
     UNREACHABLE = 4
     FAILED = 5
+    CHANGED = 6
     INTERRUPTED = 130
 
 
@@ -26,6 +27,7 @@ MEANING = {
     Exit.REFUSED: "a gate refused, or a verdict was not passed: the line stopped at that stage",
     Exit.UNREACHABLE: "a host could not be reached or used: ssh, sudo or Python on it",
     Exit.FAILED: "a task failed on a host",
+    Exit.CHANGED: "with --expect-unchanged: something changed or, with --check, would change",
     Exit.INTERRUPTED: "interrupted; running it again continues",
 }
 

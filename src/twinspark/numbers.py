@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 DECIMAL = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-BINARY = ((1024.0**4, "Ti"), (1024.0**3, "Gi"), (1024.0**2, "Mi"), (1024.0, "Ki"))
+BINARY = ((1024.0**4, "Ti"), (1024.0**3, "Gi"), (1024.0**2, "Mi"))
 UNITS = {
     "bit/s": (DECIMAL, "bit/s"),
     "B/s": (DECIMAL, "B/s"),

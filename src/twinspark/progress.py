@@ -115,14 +115,12 @@ def styled(line: Line) -> Text:
 def recap(state: RunState, console: Console) -> None:
     """One line a host as Ansible counts, and the sum of changes."""
     hosts = sorted({host for counts in state.counts.values() for host in counts})
-    total = 0
     for host in hosts:
         numbers = {
             shown: state.counts.get(name, {}).get(host, 0)
             for name, shown in (("ok", "ok"), ("changed", "changed"), ("failures", "failed"), ("dark", "unreachable"))
         }
-        total += numbers["changed"]
         counted = "  ".join(f"{name}={number}" for name, number in numbers.items())
         console.out(f"{host:<16} {counted}", highlight=False)
     if hosts:
-        console.out(f"in all: changed={total}", highlight=False)
+        console.out(f"in all: changed={state.changed}", highlight=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from twinspark.core import proofs
 
@@ -105,8 +106,13 @@ def page(document: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=figure, figures=figures, pretty=pretty)
+    environment.filters.update(figure=figure, figures=figures, pretty=pretty, prose=prose)
     return environment.get_template("report.html.j2").render(report=document)
+
+
+def prose(text: str) -> Markup:
+    """A sentence whose `commands` are set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def pretty(value: Any) -> str:

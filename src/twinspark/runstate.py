@@ -160,6 +160,11 @@ class RunState:
         seconds = current.ended - current.began
         return [Line("end", f"{self.stage} {state} in {duration(seconds)}, changed={current.changed}")]
 
+    @property
+    def changed(self) -> int:
+        """Tasks that changed something, over all hosts."""
+        return sum(self.counts.get("changed", {}).values())
+
     def final(self) -> list[Explained]:
         """What stopped the run: the failures of the last task that failed; earlier ones were rescued."""
         last = self.failures[-1][0] if self.failures else ""

@@ -13,6 +13,7 @@ from rich.console import Console
 from twinspark.core.proofs import STAGES
 
 from . import paths, precheck
+from .events import Event
 from .exitcodes import Exit
 from .progress import display, recap
 from .runner import Order, Outcome, run
@@ -58,6 +59,7 @@ class Options:
     check: bool = False
     diff: bool = False
     verbosity: int = 0
+    expect_unchanged: bool = False
 
 
 def site_stages(project: Path) -> list[str]:
@@ -96,12 +98,37 @@ def perform(
     )
     with shown.showing():
         outcome = run(order, shown.take)
-    return conclude(state, outcome)
+    code = conclude(state, outcome)
+    if code == Exit.OK and how.expect_unchanged and state.changed:
+        tell(f"{state.changed} tasks {'would change' if how.check else 'changed'} something, and nothing should.")
+        return Exit.CHANGED
+    return code
 
 
-def conclude(state: RunState, outcome: Outcome) -> Exit:
+def ask(place: Place, question: str) -> Exit:
+    """Put one question to the served model and print the answer alone."""
+    precheck.inventory(place.inventory)
+    state = RunState({}, {})
+    answers: list[str] = []
+
+    def take(event: Event) -> None:
+        state.take(event)
+        if event.kind == "runner_on_ok" and event.action == "ansible.builtin.uri":
+            message = event.result["json"]["choices"][0]["message"]
+            answers.append(str(message.get("content") or "").strip())
+
+    order = Order(place.project, place.inventory, (place.playbook("ask"),), {"ask_question": question})
+    outcome = run(order, take)
+    if outcome.rc == 0 and answers:
+        console.out(answers[-1], highlight=False)
+        return Exit.OK
+    return conclude(state, outcome, shown=False)
+
+
+def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
     """The recap, then what stopped the run, and the exit code."""
-    recap(state, console)
+    if shown:
+        recap(state, console)
     code = state.exit(outcome.rc, outcome.interrupted)
     if code == Exit.OK:
         return code

@@ -34,8 +34,9 @@ def test_a_second_run_changes_nothing(site: Site, tmp_path: Path) -> None:
 
 def test_check_changes_nothing_and_shows_the_diff(site: Site, tmp_path: Path) -> None:
     site.play("preflight", touch(tmp_path))
-    done = site.twinspark("apply", "--check", "--diff")
-    assert done.returncode == 0
+    done = site.twinspark("apply", "--check", "--diff", "--expect-unchanged")
+    assert done.returncode == 6
+    assert "2 tasks would change something" in done.stderr
     assert "in all: changed=2" in done.stdout
     assert "+x" in done.stdout
     assert not (tmp_path / "spark1").exists()
@@ -49,9 +50,10 @@ def test_chosen_stages_run_in_the_order_of_the_line(site: Site) -> None:
     assert [word for word in done.stdout.split() if word in {"preflight", "network", "rdma"}][:2] == ["preflight"] * 2
     assert "this is network" not in done.stdout
     assert done.stdout.index("this is preflight") < done.stdout.index("this is rdma")
-    later = site.twinspark("apply", "--from", "network")
+    later = site.twinspark("apply", "--from", "network", "--to", "network")
     assert "this is preflight" not in later.stdout
-    assert "this is rdma" in later.stdout
+    assert "this is network" in later.stdout
+    assert "this is rdma" not in later.stdout
 
 
 def test_a_failed_task_is_one_sentence(site: Site, tmp_path: Path) -> None:
@@ -110,7 +112,8 @@ def test_an_empty_group(site: Site) -> None:
         (["--stage", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
         (["-e", "hf_token=abc"], "hf_token looks like a secret"),
         (["-e", "abc"], "-e takes name=value, not 'abc'"),
-        (["--stage", "rdma", "--from", "rdma"], "--stage and --from exclude each other"),
+        (["--stage", "rdma", "--from", "rdma"], "--stage excludes --from and --to"),
+        (["--from", "rdma", "--to", "network"], "network comes before rdma"),
         (["--override", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
         (["--stage", "benchmark"], "this checkout has no playbooks/benchmark.yml"),
     ],

@@ -19,6 +19,7 @@ from ansible.module_utils.twinspark import fabric as _fabric  # noqa: E402
 from ansible.module_utils.twinspark import known_hosts as _known_hosts  # noqa: E402
 from ansible.module_utils.twinspark import net_verdicts as _net_verdicts  # noqa: E402
 from ansible.module_utils.twinspark import netplan as _netplan  # noqa: E402
+from ansible.module_utils.twinspark import preflight as _preflight  # noqa: E402
 
 
 def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -68,6 +69,7 @@ class FilterModule:
             "twinspark_paths": twinspark_paths,
             "twinspark_network_plan": twinspark_network_plan,
             "twinspark_network_verdicts": twinspark_network_verdicts,
+            "twinspark_preflight": _preflight.judge,
             "twinspark_peer_known_hosts": _known_hosts.known_hosts,
             "twinspark_peer_ssh_config": _known_hosts.ssh_config,
             "twinspark_peer_authorized_keys": _known_hosts.authorized_keys,

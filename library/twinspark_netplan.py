@@ -8,8 +8,8 @@ module: twinspark_netplan
 short_description: Change the rails' network in a way that undoes itself unless it is confirmed
 description:
   - Compares the files with what they shall be, has netplan check the result in a scratch root, saves what is
-    there, arms a timer (and a unit for the next boot) that gives it back, writes the files, and starts C(netplan apply) a second
-    later, so that this answer still gets out.
+    there, arms a timer (and a unit for the next boot) that gives it back, writes the files, and
+    starts C(netplan apply) a second later, so that this answer still gets out.
   - The change stands only when M(twinspark_network_switch) confirms it over a new connection.
   - O(state=absent) gives back, byte for byte, what was there before the first change.
 options:

@@ -98,7 +98,7 @@ def make(module: AnsibleModule, private: Path, public: Path, user: pwd.struct_pa
     changed = own(private, user, 0o600, check)
     if code and not changed:
         module.fail_json(
-            msg=f"{private} is not a private key that opens without a passphrase ({err.strip()}): move it away, run again."
+            msg=f"{private} is no private key that opens without a passphrase ({err.strip()}): move it away, run again."
         )
     half = f"{' '.join(out.split()[:2])} {module.params['comment']}\n"
     if not code and (not public.exists() or public.read_text().split()[:2] != half.split()[:2]):

@@ -1,0 +1,60 @@
+"""`twinspark status` from proofs on disk."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from twinspark import status
+
+NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
+FAILED = {
+    "verdicts": [
+        {"name": "write_bw", "ok": False, "measured": 13e9, "required": 90e9, "unit": "bit/s", "cure": "reboot"}
+    ]
+}
+
+
+def states(folder: Path) -> dict[str, str]:
+    return {row.stage: row.state for row in status.rows(folder, NOW)}
+
+
+def test_nothing_was_run(tmp_path: Path) -> None:
+    assert set(states(tmp_path / "none").values()) == {"missing"}
+
+
+def test_pass_fail_and_missing(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+    proof_files(tmp_path, "preflight", "network", "rdma", rdma=FAILED)
+    assert list(states(tmp_path).values())[:4] == ["pass", "pass", "fail", "missing"]
+    rdma = status.rows(tmp_path, NOW)[2]
+    assert "Cure: reboot" in rdma.why
+    assert rdma.age_seconds == 30 * 60
+
+
+def test_what_stood_on_a_remade_proof_is_stale(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+    proof_files(tmp_path, "preflight", "network", "rdma")
+    proof_files(tmp_path, "preflight", "network", network={"inputs": {"of": "other rails"}})
+    assert states(tmp_path)["rdma"] == "stale"
+
+
+def test_a_broken_file_is_told_and_breaks_nothing(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+    proof_files(tmp_path, "preflight", "network")
+    (tmp_path / "network.json").write_text("{")
+    assert states(tmp_path) | {"preflight": "pass", "network": "unreadable"} == states(tmp_path)
+
+
+def test_simulated_and_overridden_are_said(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+    proof_files(tmp_path, "preflight", preflight={"simulated": ["a stand-in"], "overrides": ["network"]})
+    console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
+    status.show(status.rows(tmp_path, NOW), as_json=False, console=console)
+    assert "simulated; OVERRIDDEN: network" in console.export_text()
+
+
+def test_json_is_for_machines(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+    proof_files(tmp_path, "preflight")
+    console = Console(width=20, record=True, file=(tmp_path / "out").open("w"))
+    status.show(status.rows(tmp_path, NOW), as_json=True, console=console)
+    first = json.loads(console.export_text())[0]
+    assert (first["stage"], first["state"], first["age_seconds"]) == ("preflight", "pass", 1800.0)

@@ -1,0 +1,34 @@
+"""Filters of the evaluation and the benchmark: thin. The functions are in module_utils."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ansible.module_utils
+
+# The controller imports filters by path: this checkout's module_utils joins the package by hand.
+_MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
+if _MODULE_UTILS not in ansible.module_utils.__path__:
+    ansible.module_utils.__path__.append(_MODULE_UTILS)
+
+from ansible.module_utils.twinspark import evaluation as _evaluation  # noqa: E402
+
+
+def twinspark_eval_plan(settings: Mapping[str, Any], inspect: str, log_dir: str) -> dict[str, Any]:
+    """The evaluation's commands: {{ settings | twinspark_eval_plan('/env/bin/inspect', '/logs') }}."""
+    return _evaluation.plan(settings, inspect, log_dir)
+
+
+def twinspark_files_digest(paths: Iterable[str]) -> dict[str, str]:
+    """Name to sha256 of files on the controller: what a proof is bound to, apart from where the checkout lies."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in map(Path, sorted(paths))}
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"twinspark_eval_plan": twinspark_eval_plan, "twinspark_files_digest": twinspark_files_digest}

@@ -120,13 +120,14 @@ def verdicts(head: str, ids: Mapping[str, str | None]) -> list[dict[str, Any]]:
     for host, image_id in ids.items():
         if host == head:
             continue
+        same = image_id is not None and image_id == wanted
         found.append(
             {
                 "name": f"image parity on {host}",
-                "ok": image_id is not None and image_id == wanted,
+                "ok": same,
                 "measured": image_id,
                 "required": wanted,
-                "reason": "" if image_id == wanted else f"{host} would run another engine than {head}",
+                "reason": "" if same else f"{host} would run another engine than {head}",
                 "cure": "run `twinspark apply --stage image` again; it copies the head's image",
             }
         )

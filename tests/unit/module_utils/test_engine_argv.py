@@ -1,0 +1,167 @@
+"""The engine's command lines: input to exact argv."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support import cases
+from twinspark.core import engine_argv as engine
+
+HERE = Path(__file__).parent
+RAILS = [
+    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "address": "192.168.177.12"},
+    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "address": "192.168.178.12"},
+]
+WORKER = {"host": "spark2", "rank": 1, "rails": RAILS}
+
+
+def base(**settings):
+    known = {
+        "name": "twinspark-vllm",
+        "description": "twinspark vLLM (tiny)",
+        "image": "engine:0123456789ab",
+        "model": "/hub/model",
+        "served_name": "tiny",
+        "command": ["vllm", "serve"],
+        "args": ["--max-model-len", "2048"],
+        "tensor_parallel": 2,
+        "master_addr": "192.168.177.11",
+        "master_port": 29501,
+        "host": "127.0.0.1",
+        "port": 8000,
+    }
+    return {**known, **settings}
+
+
+@pytest.mark.parametrize("case", cases(HERE / "cases/engine_argv.yaml"))
+def test_engine_argv(case):
+    made = engine.engine_argv(engine.Engine.of(base(**case.get("settings", {}))), case["rank"], case["ranks"])
+    assert made == case["argv"]
+
+
+def test_a_rank_is_held_to_its_own_rails():
+    env = engine.rank_env(engine.Engine.of(base(env={"OMP_NUM_THREADS": 1})), WORKER)
+    assert env["VLLM_HOST_IP"] == "192.168.177.12"
+    assert env["NCCL_IB_HCA"] == "=rocep1s0f1,roceP2p1s0f1"
+    assert {env[f"{what}_SOCKET_IFNAME"] for what in ("NCCL", "GLOO", "TP")} == {"enp1s0f1np1"}
+    assert env["OMP_NUM_THREADS"] == "1"
+    assert "NCCL_IB_GID_INDEX" not in env  # empty is not unset: NCCL chooses by itself
+
+
+def test_without_rdma_nccl_is_not_held_to_devices():
+    env = engine.rank_env(engine.Engine.of(base(rdma=False)), WORKER)
+    assert not [key for key in env if key.startswith("NCCL_IB") or key == "NCCL_NET"]
+
+
+def test_docker_argv_of_a_spark():
+    run = engine.docker_argv(
+        engine.Engine.of(
+            base(
+                docker_options=["--gpus=all", "--device=/dev/infiniband"],
+                shm_size="64g",
+                secret_env_file="/etc/twinspark/vllm-secret.env",
+                volumes=["/home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro"],
+            )
+        ),
+        ["vllm", "serve"],
+        "abc",
+    )
+    assert run == shlex.split(
+        "/usr/bin/docker run --rm --init --name twinspark-vllm --label io.twinspark.engine=abc --log-driver none "
+        "--network host --ipc host --gpus=all --device=/dev/infiniband --env-file /etc/twinspark/vllm.env "
+        "--env-file /etc/twinspark/vllm-secret.env "
+        "--volume /home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro "
+        "--entrypoint '' engine:0123456789ab vllm serve"
+    )
+
+
+def test_a_private_ipc_namespace_gets_its_own_shm():
+    run = engine.docker_argv(engine.Engine.of(base(ipc="private", shm_size="1g")), [], "x")
+    assert "--ipc private --shm-size 1g" in " ".join(run)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("--port", "--port"),
+        ("", '""'),
+        ('{"a":1}', '"{\\"a\\":1}"'),
+        ("100%", "100%%"),
+        ("$HOME", "$$HOME"),
+        ("two words", '"two words"'),
+        ("back\\slash", '"back\\\\slash"'),
+    ],
+)
+def test_systemd_reads_the_word_as_it_was_meant(word, text):
+    assert engine.quoted(word) == text
+
+
+@pytest.mark.parametrize(
+    ("settings", "ranks", "sentence"),
+    [
+        ({}, 3, "the profile is for 2 ranks"),
+        ({"host": "0.0.0.0"}, 2, "would listen on 0.0.0.0 without a key"),
+        ({"args": ["--port", "1"]}, 2, "--port stands in the profile's args"),
+        ({"args": ["--api-key=secret"]}, 2, "--api-key stands in the profile's args"),
+    ],
+)
+def test_what_cannot_work_is_told_before_the_start(settings, ranks, sentence):
+    (problem,) = engine.problems(engine.Engine.of(base(**settings)), ranks)
+    assert sentence in problem
+
+
+def test_a_listening_endpoint_with_a_key_is_no_problem():
+    assert not engine.problems(engine.Engine.of(base(host="0.0.0.0", secret_env_file="/k")), 2)
+
+
+def test_an_unknown_setting_is_named():
+    with pytest.raises(engine.EngineError, match="no such engine settings: tensor_paralel"):
+        engine.Engine.of(base(tensor_paralel=2))
+
+
+def test_a_truth_value_is_no_argument():
+    with pytest.raises(engine.EngineError, match="quote it"):
+        engine.argument(True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"image": "engine:other"}, {"env": {"A": "1"}}, {"secret_digest": "x"}, {"args": []}, {"ipc": "private"}],
+)
+def test_whatever_would_run_otherwise_changes_the_digest(settings):
+    assert engine.plan(base(), WORKER, 2)["digest"] != engine.plan(base(**settings), WORKER, 2)["digest"]
+
+
+def test_the_unit_bounds_its_tries_and_carries_the_digest():
+    plan = engine.plan(base(), WORKER, 2)
+    unit = plan["unit_text"]
+    assert f"io.twinspark.engine={plan['digest']}" in unit
+    assert "StartLimitBurst=3" in unit
+    assert "Restart=on-failure" in unit
+    assert '--entrypoint \\\n    "" \\\n' in unit
+    assert "vm.drop_caches=3" in unit
+    assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2)["unit_text"]
+
+
+def test_the_environment_file_is_unquoted_lines():
+    assert engine.env_text({"B": "2", "A": "x y"}) == "A=x y\nB=2\n"
+    with pytest.raises(engine.EngineError, match="line break"):
+        engine.rank_env(engine.Engine.of(base(env={"A": "1\n2"})), WORKER)
+
+
+def test_the_real_profile_is_the_articles_recipe(root):
+    profile = yaml.safe_load((root / "profiles/deepseek-v4-flash.yml").read_text())["serve"]
+    settings = base(args=profile["args"], gpu_memory_utilization=profile["gpu_memory_utilization"])
+    assert not engine.problems(engine.Engine.of(settings), profile["tensor_parallel"])
+    argv = " ".join(engine.engine_argv(engine.Engine.of(settings), 0, 2))
+    for part in (
+        "--gpu-memory-utilization 0.8",
+        "--max-model-len 200000",
+        "--enable-expert-parallel",
+        '--speculative-config {"method":"deepseek_mtp","num_speculative_tokens":2}',
+        '"reasoning_start_str":"<think>"',
+        '--default-chat-template-kwargs {"thinking":true}',
+    ):
+        assert part in argv

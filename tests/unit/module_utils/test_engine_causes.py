@@ -1,0 +1,22 @@
+"""Why an engine died, from its own words."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+from twinspark.core.engine_causes import DEATHS, cause
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("case", cases(HERE / "cases/engine_causes.yaml"))
+def test_cause(case):
+    found = cause(case["lines"])
+    assert (found["name"] if found else None) == case["cause"]
+    assert found is None or found["cure"]
+
+
+def test_the_field_guide_names_every_death(root):
+    guide = (root / "docs/serving.md").read_text()
+    assert [death.name for death in DEATHS if f"**{death.name}**" not in guide] == []

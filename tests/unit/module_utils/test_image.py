@@ -1,0 +1,135 @@
+"""The image: placeholders, reasons to build, history, parity."""
+
+import pytest
+import yaml
+
+from twinspark.core import image, source
+from twinspark.core.docker import container, daemon_problem, inspected
+
+COMMIT = "a" * 40
+VLLM = {"name": "vllm", "repo": "https://example.org/vllm.git", "commit": "b" * 40}
+
+
+def build(**settings):
+    known = {"name": "engine", "repo": "https://example.org/e.git", "commit": COMMIT, "argv": ["make", "{image}"]}
+    return image.Build(**{**known, **settings})
+
+
+def test_the_tag_is_the_commit():
+    assert build().image == "engine:aaaaaaaaaaaa"
+    assert build().build_argv() == ["make", "engine:aaaaaaaaaaaa"]
+
+
+def test_pinned_sources_reach_the_argv():
+    made = build(argv=["./b.sh", "--vllm-repo", "{vllm.repo}", "--vllm-ref={vllm.commit}"], sources=[VLLM])
+    assert made.build_argv() == ["./b.sh", "--vllm-repo", VLLM["repo"], f"--vllm-ref={VLLM['commit']}"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"commit": "main"}, "full 40 hex digits"),
+        ({"sources": [{**VLLM, "commit": "v1"}]}, "commit of vllm"),
+        ({"argv": []}, "argv is empty"),
+    ],
+)
+def test_what_is_not_pinned_is_refused(settings, sentence):
+    with pytest.raises(image.ImageError, match=sentence):
+        build(**settings)
+
+
+def test_an_unknown_placeholder_is_named():
+    with pytest.raises(image.ImageError, match=r"\{vllm.commit\}; known are image"):
+        build(argv=["{vllm.commit}"]).build_argv()
+
+
+def entry(made, image_id):
+    return {"image": made.image, "id": image_id, "digest": made.digest(), "repo": made.repo, "commit": made.commit}
+
+
+@pytest.mark.parametrize(
+    ("present", "history", "reasons"),
+    [
+        (None, [], ["image"]),
+        ("sha256:1", [], ["record"]),
+        ("sha256:1", [entry(build(), "sha256:1")], []),
+        ("sha256:2", [entry(build(), "sha256:1")], ["id"]),
+        ("sha256:1", [entry(build(), "sha256:1") | {"digest": "sha256:old"}], ["inputs"]),
+        (None, [entry(build(), "sha256:1")], ["image"]),
+    ],
+)
+def test_reasons_to_build(present, history, reasons):
+    assert [r["name"] for r in image.build_reasons(build(), present, history)] == reasons
+
+
+def test_the_build_before_is_what_to_go_back_to():
+    first, second = entry(build(), "sha256:1"), entry(build(commit="c" * 40), "sha256:2")
+    history = image.recorded(image.recorded([], {**first, "built": "t1"}), {**second, "built": "t2"})
+    assert image.previous(history)["id"] == "sha256:1"
+    assert image.recorded(history, {**second, "built": "t3"}) == history
+    back = image.recorded(history, {**first, "built": "t4"})
+    assert [e["id"] for e in back] == ["sha256:2", "sha256:1"]
+    assert image.previous([]) is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "oks"),
+    [
+        ({"a": "1", "b": "1"}, [True, True]),
+        ({"a": "1", "b": "2"}, [True, False]),
+        ({"a": "1", "b": None}, [True, False]),
+        ({"a": None, "b": None}, [False, False]),
+        ({"a": "1"}, [True]),
+    ],
+)
+def test_parity(ids, oks):
+    judged = image.verdicts("a", ids)
+    assert [v["ok"] for v in judged] == oks
+    assert all(bool(v["reason"]) is not v["ok"] for v in judged)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("fatal: remote error: upload-pack: not our ref aaaa", "no longer has the commit"),
+        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", "private"),
+        ("fatal: unable to access 'https://x/': Could not resolve host: x", "can't be reached"),
+        ("fatal: something else", "something else"),
+    ],
+)
+def test_git_failures_have_a_cure(error, words):
+    assert words in source.fetch_problem("https://x", COMMIT, error)
+
+
+def test_the_commit_itself_is_fetched():
+    assert source.steps("R", COMMIT, "/d", present=False)[1][-3:] == ["--no-tags", "R", COMMIT]
+    assert len(source.steps("R", COMMIT, "/d", present=True)) == 1
+
+
+def test_docker_is_read_and_its_failures_named():
+    assert inspected("[]") is None
+    assert inspected("no json") is None
+    assert inspected('[{"Id": "sha256:1", "RootFS": {"Layers": ["a"]}}]')["layers"] == ["a"]
+    text = '[{"Id": "1", "Image": "sha256:1", "State": {"Running": false, "Pid": 0}, "Config": {"Labels": {"l": "d"}}}]'
+    assert container(text, "l") == {"id": "1", "image_id": "sha256:1", "digest": "d", "pid": None, "started": None}
+    assert container("", "l") is None
+    assert daemon_problem(0, "") == ""
+    assert "group docker" in daemon_problem(1, "permission denied while trying to connect")
+    assert "systemctl" in daemon_problem(1, "Cannot connect to the Docker daemon at unix:///x. Is it running?")
+
+
+def test_the_real_profile_builds_with_the_communitys_script(root):
+    profile = yaml.safe_load((root / "profiles/deepseek-v4-flash.yml").read_text())["image"]
+    made = image.Build(
+        profile["tag"], profile["repo"], profile["commit"], profile["build"], profile["build_extra_sources"]
+    )
+    assert made.build_argv() == [
+        "./build-and-copy.sh",
+        "--vllm-repo",
+        "https://github.com/jasl/vllm.git",
+        "--vllm-ref",
+        "dda4668b59567416f86956cfe7bbc1eab371a61e",
+        "--rebuild-vllm",
+        "-t",
+        "vllm-node-dsv4:7a3249e3b482",
+    ]

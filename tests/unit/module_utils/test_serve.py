@@ -1,0 +1,207 @@
+"""What the pair says of itself, and what is made of it."""
+
+import pytest
+
+from twinspark.core import canary, rail_ssh, serve
+
+GIB = serve.GIB
+
+
+def seen(**changes):
+    known = {
+        "unit": {"ActiveState": "active", "NRestarts": "0"},
+        "container": {"digest": "d", "image_id": "i", "pid": 7},
+        "desired": "d",
+        "image_id": "i",
+        "cause": None,
+        "log_tail": [],
+        "nccl": {"network": "", "devices": []},
+        "ranks": [],
+        "ready_seconds": 31.0,
+    }
+    return {**known, **changes}
+
+
+ALIVE = {"ok": True, "error": "", "tokens": 9, "min_tokens": 1, "seconds": 1.5, "tokens_per_second": 6.0}
+
+
+@pytest.mark.parametrize(
+    ("head", "worker", "heard", "reasons"),
+    [
+        (seen(), seen(), ALIVE, []),
+        (seen(), seen(unit={"ActiveState": "failed"}), ALIVE, [("b", "unit")]),
+        (seen(unit={}), seen(unit={}), {"ok": False, "error": "refused"}, [("a", "unit"), ("b", "unit")]),
+        (seen(desired="e"), seen(), ALIVE, [("a", "digest")]),
+        (seen(image_id="j"), seen(), ALIVE, [("a", "image")]),
+        (seen(), seen(container=None), ALIVE, [("b", "digest")]),
+        (seen(), seen(), {"ok": False, "error": "no answer within 120 s"}, [("a", "canary")]),
+    ],
+)
+def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
+    found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, heard)
+    assert [(r["host"], r["name"]) for r in found] == reasons
+
+
+@pytest.mark.parametrize(
+    ("unit", "dead"),
+    [
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, False),
+        ({"ActiveState": "failed", "SubState": "failed", "NRestarts": "2"}, True),
+        ({"ActiveState": "inactive"}, True),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, False),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "2"}, True),
+        ({"unreachable": "ssh: no route"}, False),
+    ],
+)
+def test_a_rank_is_dead_when_its_tries_go_on_failing(unit, dead):
+    assert serve.dead(unit, 3) is dead
+
+
+@pytest.mark.parametrize(
+    ("unit", "state", "enabled", "commands"),
+    [
+        ({"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}, "started", True, []),
+        (
+            {"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""},
+            "started",
+            True,
+            ["daemon-reload", "enable --quiet u", "reset-failed u", "start u"],
+        ),
+        (
+            {"LoadState": "loaded", "ActiveState": "failed", "UnitFileState": "enabled", "NeedDaemonReload": "yes"},
+            "started",
+            True,
+            ["daemon-reload", "reset-failed u", "start u"],
+        ),
+        (
+            {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"},
+            "stopped",
+            False,
+            ["disable --quiet u", "stop u", "reset-failed u"],
+        ),
+        ({"LoadState": "loaded", "ActiveState": "failed"}, "stopped", None, ["reset-failed u"]),
+        ({"LoadState": "not-found", "ActiveState": "inactive", "UnitFileState": ""}, "stopped", False, []),
+    ],
+)
+def test_systemctl_is_called_for_the_difference_only(unit, state, enabled, commands):
+    assert [" ".join(argv[1:]) for argv in serve.unit_commands("u", unit, state, enabled)] == commands
+
+
+def test_the_journal_is_read_with_its_times():
+    text = (
+        "1763940000.500000 docker[12]: INFO first: second\n"
+        "-- Boot --\n"
+        "1763940031.250000 docker[12]: INFO Application startup complete.\n"
+    )
+    lines = serve.journal(text)
+    assert lines[0] == (1763940000.5, "INFO first: second")
+    assert serve.milestones(lines) == (1763940000.5, 1763940031.25)
+    assert serve.milestones([]) == (None, None)
+    assert serve.phase(line for _, line in lines) == "answering"
+    assert serve.phase(["INFO Starting to load model /hub"]) == "loading weights"
+    assert serve.phase([]) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(Worker pid=52) INFO [parallel_state.py:1] rank 1 in world size 2 is assigned as DP rank 0, PP rank 0, TP rank 1",
+        "(Worker pid=52) INFO [parallel_state.py:1234] world_size=2 rank=1 local_rank=0 backend=gloo",
+    ],
+)
+def test_a_rank_names_itself_in_its_log(line):
+    (found,) = serve.ranks([line, line])
+    assert (found["rank"], found["world_size"]) == (1, 2)
+
+
+def test_nccl_names_its_devices():
+    lines = [
+        "spark1:1:1 [0] NCCL INFO NET/IB : Using [0]rocep1s0f1:1/RoCE [1]roceP2p1s0f1:1/RoCE [RO]; OOB enp1s0f1np1:<0>",
+        "spark1:1:1 [0] NCCL INFO Using network IB",
+    ]
+    assert serve.nccl(lines) == {"network": "IB", "devices": ["rocep1s0f1/RoCE", "roceP2p1s0f1/RoCE"]}
+    assert serve.nccl(["x"]) == {"network": "", "devices": []}
+
+
+def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
+    found = {"a": seen(nccl={"network": "Socket"}), "b": seen(nccl={"network": "IBext_v10"})}
+    judged = {v["name"]: v["ok"] for v in serve.verdicts(["a", "b"], found, ALIVE, rdma=True)}
+    assert judged == {
+        "rank on a": True,
+        "NCCL over RoCE on a": False,
+        "rank on b": True,
+        "NCCL over RoCE on b": True,
+        "canary": True,
+    }
+    assert "NCCL over RoCE on a" not in [v["name"] for v in serve.verdicts(["a"], found, ALIVE, rdma=False)]
+
+
+def test_a_dead_rank_is_named_with_its_cause():
+    why = {"name": "free memory", "line": "ValueError: Free memory", "cure": "stop something"}
+    worker = seen(
+        unit={"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}, cause=why, container=None
+    )
+    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, {"ok": False, "error": "refused"}, rdma=False)
+    assert [v["ok"] for v in verdicts] == [True, False, False]
+    assert "free memory: ValueError: Free memory Cure: stop something" in verdicts[1]["reason"]
+    assert "exit-code, exit 1: its log is empty" in serve.death("b", {**worker, "cause": None})
+
+
+@pytest.mark.parametrize(
+    ("utilization", "memory_gib", "ok", "required"),
+    [(0.8, 0, False, 96.0), (0.5, 0, True, 60.0), (None, 3, True, 3.0), (None, None, True, 0.0)],
+)
+def test_memory_is_asked_before_the_launch(utilization, memory_gib, ok, required):
+    memory = serve.meminfo(f"MemTotal: {120 << 20} kB\nMemFree: 1 kB\nMemAvailable: {80 << 20} kB\n")
+    verdict = serve.memory_verdict("a", memory, utilization, memory_gib)
+    assert (verdict["ok"], verdict["required"], verdict["measured"]) == (ok, required, 80.0)
+
+
+def answer(tokens=5, content="Paris.", **message):
+    return {
+        "usage": {"completion_tokens": tokens, "prompt_tokens": 7},
+        "choices": [{"message": {"content": content, **message}, "finish_reason": "stop"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("got", "error", "seconds", "expect", "said"),
+    [
+        (answer(), "", 1.0, "paris", ""),
+        (answer(content=None, reasoning_content="Paris it is"), "", 1.0, "Paris", ""),
+        (answer(tokens=0), "", 1.0, "", "the engine made 0 tokens"),
+        ({}, "no answer within 9 s", 9.0, "", "no answer within 9 s"),
+        (answer(), "", 99.0, "", "the answer took 99 s"),
+        (answer(content="!!!!"), "", 1.0, "Paris", "the answer does not hold 'Paris': '!!!!'"),
+        ({"choices": []}, "", 1.0, "", "the engine made 0 tokens"),
+    ],
+)
+def test_the_canary_believes_tokens_only(got, error, seconds, expect, said):
+    judged = canary.judge(got, error, seconds, canary.Wanted(1, 10, expect))
+    assert (judged["ok"], judged["error"]) == (not said, said)
+
+
+def test_traffic_is_counted_in_bytes():
+    rail = {"name": "rail1", "interface": "e", "hca": "r"}
+    assert canary.counters(rail)["rdma_sent"] == ("/sys/class/infiniband/r/ports/1/counters/port_xmit_data", 4)
+    moved = canary.moved({"rail1": {"sent": 10, "gone": 1}}, {"rail1": {"sent": 35}})
+    assert moved == {"rail1": {"sent": 25}}
+    figures = serve.measurements(["a"], {"a": seen()}, {**ALIVE, "rails": moved})
+    assert {"name": "canary traffic", "subject": "a rail1", "value": 25, "unit": "B"} in figures
+    assert {"name": "readiness", "subject": "a", "value": 31.0, "unit": "s"} in figures
+
+
+def test_the_evidence_shows_each_rank():
+    shown = serve.evidence(["a"], {"a": seen(ranks=[{"rank": 0}])})
+    assert shown["a"]["unit"] == "active"
+    assert shown["a"]["pid"] == 7
+    assert shown["a"]["ranks"] == [{"rank": 0}]
+
+
+def test_ssh_never_trusts_a_new_host_key():
+    entry = {"host": "b", "user": "spark", "rails": [{"address": "192.168.177.12"}]}
+    (peer,) = rail_ssh.peers([entry], {"key": "~spark/.ssh/k", "known_hosts": "~spark/.ssh/h"})
+    argv = " ".join(peer["ssh"])
+    assert "StrictHostKeyChecking=yes" in argv
+    assert "UserKnownHostsFile=~spark/.ssh/h" in argv
+    assert argv.endswith("-l spark 192.168.177.12")

@@ -46,6 +46,7 @@ def ensure_docker() -> str:
         if os.geteuid() != 0:
             raise LabError("no Docker engine answers, and starting one needs root: start docker, or run this as root")
         ensure_commands(["dockerd", "iptables"], engine_dir() / "apt.log")
+        ensure_commands(["docker"], engine_dir() / "apt.log")
         _start_engine()
     return output(["docker", "version", "--format", "{{.Server.Version}}"])
 

@@ -64,8 +64,12 @@ PACKAGES = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "dockerd": "docker.io",
+    "docker": "docker-cli",  # Debian 13; elsewhere the client comes with docker.io
     "iptables": "iptables",
     "debootstrap": "debootstrap",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "mkfs.ext4": "e2fsprogs",
 }
 
 

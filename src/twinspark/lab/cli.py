@@ -51,9 +51,9 @@ def up(
 
     with told():
         lab = named(name)
-        inventory = bring_up(lab, Options(engine), _say(time.monotonic()))
+        folder = bring_up(lab, Options(engine), _say(time.monotonic()))
         console.print(_table(lab))
-        console.print(f"inventory: {inventory}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"inventory: {folder}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -71,6 +71,16 @@ def status(name: Name = "lab", as_json: Annotated[bool, typer.Option("--json")] 
             console.print(_table(lab))
     if not found["up"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def inventory(name: Name = "lab") -> None:
+    """Print the folder of the lab's inventory, for `-i` and TWINSPARK_INVENTORY."""
+    with told():
+        folder = named(name).inventory
+        if not (folder / "hosts.yml").is_file():
+            raise LabError(f"the lab {name} is not up: run `twinspark lab up --name {name}`")
+        print(folder)
 
 
 @app.command()

@@ -4,8 +4,8 @@ import shutil
 
 from .image import Say
 from .machine import docker_answers
-from .names import IMAGE_LABEL, Lab, cache_home
-from .shell import output
+from .names import IMAGE_LABEL, LABEL, Lab, cache_home
+from .shell import LabError, output
 
 # Kind of thing, how to list it, how to remove it: containers first, they hold the rest.
 KINDS = (
@@ -31,6 +31,9 @@ def down(lab: Lab, say: Say) -> None:
 def purge(say: Say) -> None:
     """The images, seed volumes and cached files that labs share; the next `up` makes them again."""
     if docker_answers():
+        others = output(["docker", "ps", "--all", "--filter", f"label={LABEL}", "--format", "{{.Names}}"]).split()
+        if others:
+            raise LabError(f"other labs hold what would be purged ({', '.join(others)}): take them down first")
         volumes = output(["docker", "volume", "ls", "--quiet", "--filter", f"label={IMAGE_LABEL}"]).split()
         if volumes:
             output(["docker", "volume", "rm", *volumes])
@@ -38,4 +41,8 @@ def purge(say: Say) -> None:
         if images:
             output(["docker", "image", "rm", "--force", *dict.fromkeys(images)])
         say(f"{len(set(images))} shared images removed")
-    shutil.rmtree(cache_home() / "hosts", ignore_errors=True)
+    for folder in ("hosts", "hub", "model", "git"):
+        shutil.rmtree(cache_home() / folder, ignore_errors=True)
+    # Of the engine's folder the note about a Docker engine that the lab started has to stay.
+    for tar in (cache_home() / "engine").glob("*.tar"):
+        tar.unlink()

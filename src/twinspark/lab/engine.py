@@ -143,8 +143,8 @@ def _debootstrap_base(cache: Path, log: Path) -> str:
         root = Path(scratch) / "root"
         argv = ["debootstrap", "--variant=minbase", "--include=ca-certificates,python3,libnuma1", "bookworm", str(root)]
         run_logged([*argv, *([mirror] if mirror else [])], log)
-        shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
-        shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+        for unused in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale"):
+            shutil.rmtree(root / unused, ignore_errors=True)
         import_argv = ["docker", "import", "--change", f"LABEL {IMAGE_LABEL}=lab-python", "-", BUILT_BASE]
         pack = subprocess.Popen(["tar", "-C", str(root), "--numeric-owner", "-c", "."], stdout=subprocess.PIPE)
         done = subprocess.run(import_argv, stdin=pack.stdout, capture_output=True, check=False)

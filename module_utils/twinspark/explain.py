@@ -79,21 +79,12 @@ def ssh_trouble(text: str, failure: Failure) -> str:
     login = target(text, failure)
     address = login.rpartition("@")[2]
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
-        offending = re.search(r"Offending (\S+) key in (\S+?):(\d+)", text)
-        fingerprint = re.search(r"SHA256:\S+?(?=\.?\s|\.?$)", text)
-        remove = re.search(r'ssh-keygen -f "([^"]+)" -R "([^"]+)"', text)
-        pinned = f" (line {offending[3]} of {offending[2]})" if offending else ""
-        shown = f"; it now shows {fingerprint[0].rstrip('.')}" if fingerprint else ""
-        command = f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"' if remove else f"ssh-keygen -R {address}"
-        return (
-            f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
-            "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its "
-            f"console, then run `{command}` and log in once by hand: `ssh {login}`."
-        )
+        return key_changed(text, login)
     if "Host key verification failed" in text or "host key is known for" in text:
         return (
             f"its ssh host key is not known yet. Cure: run `ssh {login}` once by hand, compare the fingerprint with "
-            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree."
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree "
+            "(with the ssh options that the inventory gives in ansible_ssh_common_args, if any)."
         )
     missing = re.search(r"(?:no such identity: |Identity file )(\S+?)[:\s](?: ?No such file| not accessible)", text)
     if missing:
@@ -111,6 +102,23 @@ def ssh_trouble(text: str, failure: Failure) -> str:
             "(ansible_user, ansible_ssh_private_key_file)."
         )
     return network_trouble(text, address)
+
+
+def key_changed(text: str, login: str) -> str:
+    """ssh's banner tells the file, the line and the key that is shown now: all of it is needed for the cure."""
+    offending = re.search(r"Offending (\S+) key in (\S+?):(\d+)", text)
+    fingerprint = re.search(r"SHA256:\S+?(?=\.?\s|\.?$)", text)
+    remove = re.search(r'ssh-keygen -f "([^"]+)" -R "([^"]+)"', text)
+    pinned = f" (line {offending[3]} of {offending[2]})" if offending else ""
+    shown = f"; it now shows {fingerprint[0].rstrip('.')}" if fingerprint else ""
+    file = offending[2] if offending else ""
+    own = "" if not file or file.endswith("/.ssh/known_hosts") else f"-o UserKnownHostsFile={file} "
+    command = f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"' if remove else f"ssh-keygen -R {login.rpartition('@')[2]}"
+    return (
+        f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
+        "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its "
+        f"console, then run `{command}` and log in once by hand: `ssh {own}{login}`."
+    )
 
 
 def network_trouble(text: str, address: str) -> str:

@@ -109,7 +109,7 @@ def styled(line: Line) -> Text:
         for part in line.text.splitlines(keepends=True):
             text.append(part, {"+": "green", "-": "red", "@": "cyan"}.get(part[:1], ""))
         return text
-    return Text.assemble((f"{line.mark:<8}", STYLES.get(line.mark, "")), line.text)
+    return Text.assemble((f"{line.mark:<8}", STYLES.get(line.mark, "")), line.short or line.text)
 
 
 def recap(state: RunState, console: Console) -> None:

@@ -17,10 +17,11 @@ PROGRESS_EVERY = 20.0  # seconds between two plain lines on the same job
 
 @dataclass(frozen=True)
 class Line:
-    """One thing worth a line: `mark` is changed, failed, begin, end, say, diff, warn or job."""
+    """One thing worth a line. `mark` is changed, failed, begin, end, say, diff, warn or job."""
 
     mark: str
     text: str
+    short: str = ""  # for a display that has the whole text elsewhere
 
 
 @dataclass
@@ -149,7 +150,7 @@ class RunState:
         )
         known = any(said.sentence == other.sentence for _, other in self.failures)
         self.failures.append((event.task_id, said))
-        return [] if known else [Line("failed", said.sentence)]
+        return [] if known else [Line("failed", said.sentence, short=f"{event.host}: {event.task}")]
 
     def close(self, state: str) -> list[Line]:
         """The stage that was running is over."""
@@ -185,8 +186,9 @@ class RunState:
 
 
 def texts(value: object) -> Sequence[str]:
-    """Warnings of a result as texts."""
-    return [str(item) for item in value] if isinstance(value, list) else []
+    """Warnings of a result as texts, but for one that tells nothing to an owner: Ansible made its own folder."""
+    found = [str(item) for item in value] if isinstance(value, list) else []
+    return [text for text in found if not text.startswith("Module remote_tmp ")]
 
 
 def describe(progress: Progress) -> str:

@@ -18,6 +18,8 @@ from .runstate import duration
 
 STYLES = {"pass": "green", "fail": "bold red", "stale": "yellow", "missing": "dim", "unreadable": "bold red"}
 
+LOG_WIDTH = 160  # columns of the table where there is no terminal to ask
+
 
 @dataclass(frozen=True)
 class Row:
@@ -81,6 +83,8 @@ def age(written: str, now: datetime) -> float | None:
 def show(found: Sequence[Row], *, as_json: bool, console: Console | None = None) -> None:
     """A table for people, a JSON list for machines."""
     console = console or Console()
+    if not console.is_terminal:
+        console.width = max(console.width, LOG_WIDTH)
     if as_json:
         console.out(json.dumps([asdict(entry) for entry in found], indent=2), highlight=False)
         return

@@ -35,13 +35,13 @@ def create_argv(lab: Lab, place: Placement, machine: Machine) -> list[str]:
 def system_argv(container: str, image: str, machine: Machine, volume: str) -> list[str]:
     """Name, options and command of a container that runs systemd and Docker, by what this machine can give.
 
-    With CAP_SYS_RESOURCE and cgroup v2 that is the usual `--privileged`. Without the capability --privileged is refused
-    ("unable to apply caps"), and under cgroup v1 systemd must find the machine's own hierarchy; /sys is then mounted
-    writable again, else systemd-udevd does not start and `netplan apply` fails.
+    With full root and cgroup v2 that is the usual `--privileged`. Where that is refused, permissions are named one by
+    one, and under cgroup v1 systemd must find the machine's own hierarchy. /sys is then mounted writable again, else
+    systemd-udevd does not start and `netplan apply` fails.
     """
     argv = ["--name", container, "--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--shm-size", "2g"]
     argv += ["--volume", f"{volume}:/var/lib/docker", "--stop-signal", "SIGRTMIN+3"]
-    if machine.sys_resource:
+    if machine.privileged:
         argv += ["--privileged"]
     else:
         argv += ["--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE"]
@@ -52,7 +52,7 @@ def system_argv(container: str, image: str, machine: Machine, volume: str) -> li
     else:
         argv += ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
     argv += [image]
-    if machine.sys_resource and machine.cgroup_version >= 2:
+    if machine.privileged and machine.cgroup_version >= 2:
         return [*argv, "/sbin/init"]
     mounts = "mount -o remount,rw /sys"
     if machine.cgroup_version >= 2:

@@ -21,7 +21,7 @@ class Machine:
     """What decides how a systemd container must be started here."""
 
     cgroup_version: int
-    sys_resource: bool  # whether a container may be given CAP_SYS_RESOURCE, which --privileged wants
+    privileged: bool  # whether --privileged works
 
 
 def engine_dir() -> Path:
@@ -96,11 +96,15 @@ def stop_engine() -> bool:
     return ours
 
 
-def probe(info: Mapping[str, object], status: str) -> Machine:
-    """Machine from `docker info` (JSON) and the engine's /proc/PID/status."""
-    return Machine(
-        cgroup_version=int(str(info.get("CgroupVersion") or "1")), sys_resource=has_capability(status, CAP_SYS_RESOURCE)
-    )
+def probe(info: Mapping[str, object], status: str, refusal: str) -> Machine:
+    """Machine from `docker info` (JSON), root's /proc/PID/status, and what Docker says to dropping CAP_SYS_RESOURCE.
+
+    --privileged means every capability. Where root lacks one, an engine of 23.0 or newer leaves it out by itself (and
+    refuses to name it, even to drop it); an older one fails with "unable to apply caps".
+    """
+    knows = "not available in the current environment" in refusal
+    version = int(str(info.get("CgroupVersion") or "1"))
+    return Machine(version, privileged=has_capability(status, CAP_SYS_RESOURCE) or knows)
 
 
 def probe_machine() -> Machine:
@@ -108,7 +112,10 @@ def probe_machine() -> Machine:
     done = run(["docker", "info", "--format", "{{json .}}"], check=False)
     if done.returncode != 0:
         raise LabError(f"no Docker engine answers: {last_words(done)}")
-    return probe(json.loads(done.stdout), Path("/proc/self/status").read_text())
+    # Options are judged before the image is looked for: no such image is needed.
+    create = ["docker", "create", "--pull", "never", "--cap-drop", "SYS_RESOURCE", "twinspark/none:none"]
+    refusal = run(create, check=False).stderr.decode(errors="replace")
+    return probe(json.loads(done.stdout), Path("/proc/self/status").read_text(), refusal)
 
 
 def require_root() -> None:

@@ -20,6 +20,8 @@ options:
   takeovers: {description: "Foreign files to take the rails out of: path, ids, remove.", type: list, elements: dict,
               default: []}
   rails: {description: "Rails of this host: interface, cidr.", type: list, elements: dict, required: true}
+  keep: {description: "Further interfaces whose running state an undo gives back: the management's.", type: list,
+         elements: str, default: []}
   mtu: {description: MTU of the rails in bytes., type: int, default: 9000}
   arp: {description: ARP settings of the rails., type: dict, default: {}}
   drift: {description: "How the kernel differs from the plan: interface, what, current, desired.", type: list,
@@ -65,6 +67,7 @@ ARGUMENTS: dict[str, Any] = {
     "sysctl_content": {"type": "str", "default": ""},
     "takeovers": {"type": "list", "elements": "dict", "default": []},
     "rails": {"type": "list", "elements": "dict", "required": True},
+    "keep": {"type": "list", "elements": "str", "default": []},
     "mtu": {"type": "int", "default": 9000},
     "arp": {"type": "dict", "default": {}},
     "drift": {"type": "list", "elements": "dict", "default": []},
@@ -216,16 +219,20 @@ def diffs(targets: Targets, paths: list[str], drift: list[dict[str, Any]]) -> li
     return found
 
 
-def running(module: AnsibleModule, names: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The links and their ARP settings as they run now."""
+def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The links as they run now, and the state of all that may be touched, as an undo gives it back."""
     _, out, _ = module.run_command(["ip", "-json", "address", "show"])
+    links = {link["name"]: link for link in kernel.links(out)}
+    added = {name: [] for name in module.params["keep"]} | {name: [cidr] for name, cidr in rails.items()}
     sysctls: dict[str, dict[str, Any]] = {}
-    for name in names:
+    routes: dict[str, list[str]] = {}
+    for name in added:
         sysctls[name] = {}
+        routes[name] = kernel.routes(module.run_command(["ip", "-4", "route", "show", "dev", name])[1])
         for key in module.params["arp"]:
             place = Path(f"/proc/sys/net/ipv4/conf/{name}/{key}")
             sysctls[name][key] = int(place.read_text()) if place.exists() else None
-    return {link["name"]: link for link in kernel.links(out)}, sysctls
+    return links, deadman.before(links, sysctls, routes, added)
 
 
 def main() -> None:
@@ -234,7 +241,7 @@ def main() -> None:
     params = module.params
     present = params["state"] == "present"
     rails = {rail["interface"]: rail["cidr"] for rail in params["rails"]}
-    links, sysctls = running(module, list(rails))
+    links, before = running(module, rails)
     targets, former = (wanted(params), {}) if present else originals(Path(params["state_dir"]) / "backup" / "network")
     paths = differing(targets)
     drift = params["drift"] if present else []
@@ -255,7 +262,6 @@ def main() -> None:
         if present
         else deadman.released(former, links, rails)
     )
-    before = deadman.before(links, sysctls, {name: [cidr] for name, cidr in rails.items()})
     change = save(params, targets, after, before)
     arm(module, change)
     write(targets)

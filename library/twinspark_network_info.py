@@ -163,7 +163,10 @@ def on_the_wire(found: list[dict[str, Any]], probe: dict[str, str]) -> dict[str,
 
 
 def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
-    """Whether netplan, given the files on disk, would generate at boot what it has generated now."""
+    """Whether netplan, given the files on disk, would generate at boot what it has generated now.
+
+    `others` are generated files of other interfaces that would differ: changes that wait in somebody else's file.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="twinspark-netplan-"))
     try:
         for place in PLACES:
@@ -171,15 +174,16 @@ def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
                 shutil.copytree(f"/{place}/netplan", scratch / place / "netplan")
         code, _, err = module.run_command(["netplan", "generate", "--root-dir", str(scratch)])
         if code:
-            return {"same": False, "reason": f"netplan generate fails: {err.strip()}"}
+            return {"same": False, "reason": f"netplan generate fails: {err.strip()}", "others": []}
+        differ = []
         for folder in ("run/systemd/network", "run/NetworkManager/system-connections"):
-            ours = re.compile(rf"netplan-(?:{'|'.join(map(re.escape, interfaces))})\.(?:network|link|nmconnection)$")
-            now = {path.name: read(path) for path in Path("/", folder).glob("*netplan-*") if ours.search(path.name)}
-            then = {path.name: read(path) for path in (scratch / folder).glob("*netplan-*") if ours.search(path.name)}
-            if now != then:
-                names = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
-                return {"same": False, "reason": f"the next boot would bring another {', '.join(names)}"}
-        return {"same": True, "reason": ""}
+            now = {path.name: read(path) for path in Path("/", folder).glob("*netplan-*")}
+            then = {path.name: read(path) for path in (scratch / folder).glob("*netplan-*")}
+            differ += sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+        ours = re.compile(rf"netplan-(?:{'|'.join(map(re.escape, interfaces))})\.(?:network|link|nmconnection)$")
+        mine = [name for name in differ if ours.search(name)]
+        reason = f"the next boot would bring another {', '.join(mine)}" if mine else ""
+        return {"same": not mine, "reason": reason, "others": [name for name in differ if name not in mine]}
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -224,7 +228,9 @@ def main() -> None:
         "netplan_installed": installed,
     }
     if params["boot_state"]:
-        network["boot"] = boot(module, params["interfaces"]) if installed else {"same": False, "reason": "no netplan"}
+        network["boot"] = (
+            boot(module, params["interfaces"]) if installed else {"same": False, "reason": "no netplan", "others": []}
+        )
     module.exit_json(changed=False, network=network)
 
 

@@ -23,7 +23,7 @@ class Change:
 
     folder: where it is kept while it is pending. files: every path that is touched, in order, and whether a copy was
     saved as folder/files/INDEX (else the path did not exist). links: interface to its running state before:
-    {mtu, up, addresses, sysctls}.
+    {mtu, up, addresses, sysctls, routes}.
     """
 
     folder: str
@@ -104,9 +104,9 @@ class Change:
 
 
 def runtime_commands(links: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Commands that bring each link to {mtu, up, addresses, absent, sysctls}, whatever the renderer did or left undone.
+    """Commands that bring each link to {mtu, up, addresses, absent, sysctls, routes}, whatever the renderer did.
 
-    `absent` are addresses to delete. Missing keys are left alone.
+    `absent` are addresses to delete, `routes` lines of `ip route show dev`. Missing keys are left alone.
     """
     commands = []
     for name, link in links.items():
@@ -118,12 +118,14 @@ def runtime_commands(links: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
             commands.append(["sysctl", "-q", "-w", f"net/ipv4/conf/{name}/{key}={value}"])
         if "up" in link:
             commands.append(["ip", "link", "set", "dev", name, "up" if link["up"] else "down"])
+        commands += [["ip", "route", "replace", *route.split(), "dev", name] for route in link.get("routes", [])]
     return commands
 
 
 def before(
     links: Mapping[str, Mapping[str, Any]],
     sysctls: Mapping[str, Mapping[str, Any]],
+    routes: Mapping[str, Sequence[str]],
     added: Mapping[str, Sequence[str]],
 ) -> dict[str, dict[str, Any]]:
     """The running state to go back to. added: addresses that the change brings, by interface."""
@@ -134,6 +136,7 @@ def before(
             "addresses": list(links[name]["addresses"]),
             "absent": [address for address in wanted if address not in links[name]["addresses"]],
             "sysctls": {key: value for key, value in sysctls.get(name, {}).items() if value is not None},
+            "routes": list(routes.get(name, [])),
         }
         for name, wanted in added.items()
         if name in links

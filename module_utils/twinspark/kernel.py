@@ -46,6 +46,13 @@ def route_device(text: str) -> dict[str, str]:
     return {"device": route.get("dev", ""), "source": route.get("prefsrc", "")}
 
 
+def routes(text: str) -> list[str]:
+    """`ip route show dev X` as lines that `ip route replace` takes again, those by gateway last."""
+    flags = {"linkdown", "dead", "onlink", "offload"}
+    lines = [" ".join(word for word in line.split() if word not in flags) for line in text.splitlines()]
+    return sorted((line for line in lines if line), key=lambda line: " via " in line)
+
+
 def ping(text: str) -> dict[str, Any]:
     """Output of iputils ping as {sent, received, rtt_ms, problem}; rtt_ms is the average, None without an answer."""
     counts = re.search(r"(\d+) packets transmitted, (\d+)(?: packets)? received", text)

@@ -162,7 +162,7 @@ def _without_empty_kinds(lines: list[str]) -> str | None:
                 continue
         result.append(line)
     words = [line.strip() for line in result if line.strip() and not line.strip().startswith("#")]
-    trivial = all(word.startswith(("network:", "version:", "renderer:")) for word in words)
+    trivial = all(re.fullmatch(r"network:|(version|renderer):[ \t]*[\w-]+[ \t]*(#.*)?", word) for word in words)
     return None if trivial else "".join(result)
 
 
@@ -188,8 +188,8 @@ def takeover(path: str, text: str, rails: set[str], links: Mapping[str, Mapping[
                 "take the rails' interfaces out of it by hand",
             }
     ids = sorted(name for _, name in mine)
-    rest = without_stanzas(text, ids)
     expected = [(kind, name, dict(s)) for kind, name, s in stanzas(network) if (kind, name) not in mine]
+    rest = without_stanzas(text, ids) if expected else None
     left = [] if rest is None else [(kind, name, dict(s)) for kind, name, s in stanzas(parse(path, rest))]
     if left != expected:
         return {
@@ -314,7 +314,28 @@ def _management(me: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
         "connect over another interface, or name another in twinspark_rails"
         for rail in me["rails"]
         if rail["interface"] in carriers
+    ] + [
+        f"{path} holds a change of {management['interface']} that was never applied, and it carries the management "
+        "connection: apply it yourself (`netplan try`), or take it back, before twinspark applies the rails"
+        for path in _waiting(state, management.get("interface", ""))
     ]
+
+
+def _waiting(state: Mapping[str, Any], interface: str) -> list[str]:
+    """Files that name the management's interface when netplan would now generate something else for it."""
+    links = {link["name"]: link for link in state["links"]}
+    others = state.get("boot", {}).get("others", [])
+    found = []
+    for file in state["files"]:
+        try:
+            network = parse(file["path"], file["text"])
+        except NetplanError:
+            continue  # refused elsewhere, in a sentence of its own
+        for kind, name, settings in stanzas(network):
+            generated = re.compile(rf"netplan-{re.escape(name)}[.-]")
+            if interface in claimed(kind, name, settings, links) and any(map(generated.search, others)):
+                found.append(file["path"])
+    return found
 
 
 def _carrier(

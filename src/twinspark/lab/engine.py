@@ -20,6 +20,7 @@ REGISTRY_SECONDS = 60
 BUILT_BASE = "twinspark/lab-python:3.11-debian-12"
 UV = "uv==0.13.9"
 PYTHON = "3.11"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TORCH_WHEEL = "torch-2.13.0+cpu-cp311-*.whl"
 
 
@@ -137,6 +138,9 @@ def _debootstrap_base(cache: Path, log: Path) -> str:
     if os.geteuid() != 0:
         raise LabError("making the engine's base with debootstrap needs root: run it with sudo")
     ensure_commands(["debootstrap"], log)
+    if not KEYRING.is_file():
+        # Ubuntu's debootstrap comes without Debian's keys, and would then not check signatures.
+        run_logged(["apt-get", "install", "-y", "-q", "--no-install-recommends", "debian-archive-keyring"], log)
     lines = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)"]
     mirror = mirror_of(output(lines), "Debian") if shutil.which("apt-get") else None
     with tempfile.TemporaryDirectory(dir=cache / "engine", prefix="root-") as scratch:

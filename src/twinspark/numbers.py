@@ -33,10 +33,15 @@ def figure(value: Any, unit: str = "") -> str:
 
 
 def figures(entry: dict[str, Any]) -> str:
-    """A measurement: value, and its standard error where it has one."""
+    """A measurement: value, and its standard error or its spread over repeats where it has one."""
     unit = str(entry.get("unit") or "")
     text = figure(entry.get("value"), unit)
-    return f"{text} ± {figure(entry['stderr'], unit)}" if entry.get("stderr") is not None else text
+    if entry.get("stderr") is not None:
+        text += f" ± {figure(entry['stderr'], unit)}"
+    if entry.get("lowest") is not None and entry.get("highest") is not None:
+        text += f" ({figure(entry['lowest'], unit)} to {figure(entry['highest'], unit)}"
+        text += f" in {entry['repeats']} runs)" if entry.get("repeats") else ")"
+    return text
 
 
 def plain(value: float) -> str:

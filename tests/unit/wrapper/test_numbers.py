@@ -31,6 +31,11 @@ def test_a_standard_error_is_shown() -> None:
     assert figures({"value": 0.886, "stderr": 0.02, "unit": "1"}) == "0.886 ± 0.02"
 
 
+def test_a_spread_is_shown() -> None:
+    entry = {"value": 1.07e11, "lowest": 1.05e11, "highest": 1.08e11, "repeats": 3, "unit": "bit/s"}
+    assert figures(entry) == "107 Gbit/s (105 Gbit/s to 108 Gbit/s in 3 runs)"
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (150225, "41 h 43 min")]
 )

@@ -1,0 +1,85 @@
+"""What the checkout says there is, and the sentence that plain Ansible prints for an inventory that can't be right."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_names_come_from_specs_defaults_vars_and_derived_settings(tmp_path: Path, load_module) -> None:
+    role = tmp_path / "roles/hf_weights"
+    for name, content in {
+        "meta/argument_specs.yml": {"argument_specs": {"main": {"options": {"hf_weights_repo": {}}}, "verify": None}},
+        "defaults/main.yml": {"hf_weights_repo": "x", "hf_weights_streams": 4},
+        "vars/main.yml": {"__hf_weights_inputs": {}},
+    }.items():
+        (role / name).parent.mkdir(parents=True)
+        (role / name).write_text(yaml.safe_dump(content))
+    (tmp_path / "group_vars/all").mkdir(parents=True)
+    (tmp_path / "group_vars/all/derived.yml").write_text("twinspark_head: x\n")
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/one.yml").write_text("")
+    known = load_module("twinspark_inventory").known_names(tmp_path)
+    assert {"hf_weights_repo", "hf_weights_streams", "__hf_weights_inputs", "twinspark_head"} <= known.variables
+    assert known.roles == {"hf_weights"}
+    assert known.profiles == ("one",)
+
+
+def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
+    known = load_module("twinspark_inventory").known_names(ROOT)
+    for path in [*ROOT.glob("roles/*/defaults/main.yml"), *ROOT.glob("group_vars/all/*.yml")]:
+        assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
+
+
+def play(inventory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The first play of site.yml by plain Ansible: it asks no host for anything."""
+    folder = inventory.parent
+    if not (folder / "group_vars").exists():
+        (folder / "group_vars").symlink_to(ROOT / "group_vars")
+    return subprocess.run(
+        [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            str(inventory),
+            "playbooks/preflight.yml",
+            *words,
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words", "sentence"),
+    [
+        (
+            {"spark1": "192.0.2.1", "spark2": "192.0.2.1"},
+            [],
+            "twinspark: spark1 and spark2 have the same ansible_host 192.0.2.1: give each host its own address. "
+            "Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "twinspark_profil=x"],
+            "twinspark: the variable twinspark_profil means nothing to any role: did you mean twinspark_profile? "
+            "Nothing was changed.",
+        ),
+        ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
+    ],
+    ids=["same address", "misspelt variable", "no host"],
+)
+def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, words: list[str], sentence: str) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        yaml.safe_dump({"sparks": {"hosts": {host: {"ansible_host": at} for host, at in hosts.items()}}})
+    )
+    done = play(inventory, *words)
+    assert sentence in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,137 @@
+"""Judging snapshots, dividing the work, and reading the Hub's refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+from twinspark.core import hubapi, hubcache, weights
+from twinspark.core.manifest import Entry, Manifest
+
+HERE = Path(__file__).parent / "cases"
+SHA = {"aa": "a" * 64, "bb": "b" * 64}
+ONE = Manifest("o/n", "1" * 40, (Entry("w", 10, SHA["aa"]),))
+
+
+@pytest.mark.parametrize("case", cases(HERE / "weights_judge.yaml"))
+def test_a_file_is_believed_only_when_it_is_the_one_that_was_hashed(case):
+    record = case.get("record")
+    if record:
+        record = {**record, "sha256": SHA[record["sha256"]]}
+    seen = weights.Seen(case["seen"]["kind"], tuple(case["seen"].get("stamp", ())))
+    found = weights.judge(ONE, {"files": {"w": record} if record else {}}, {"w": seen})
+    assert found.files == {"w": case["file"]}
+    assert found.state == case["snapshot"]
+    assert bool(weights.complaint(found)) == (case["snapshot"] != "verified")
+
+
+def test_some_of_the_files_is_partial():
+    two = Manifest("o/n", "1" * 40, (Entry("a", 10, SHA["aa"]), Entry("b", 20, SHA["bb"])))
+    state = {"files": {"a": {"sha256": SHA["aa"], "stamp": [10, 1, 1, 1]}}}
+    found = weights.judge(two, state, {"a": weights.Seen("file", (10, 1, 1, 1))})
+    assert found.state == "partial"
+    assert weights.complaint(found) == "absent: b"
+    assert weights.bytes_to_fetch(two, found) == 20
+    assert weights.bytes_to_fetch(two, found, staged=15) == 5
+
+
+def test_room_is_asked_for_with_a_reserve_and_only_when_bytes_must_come():
+    gib = weights.GIB
+    assert weights.space_verdict("h", 10 * gib, 11 * gib, "/x")["ok"]
+    assert not weights.space_verdict("h", 10 * gib, 10 * gib, "/x")["ok"]
+    assert weights.space_verdict("h", 0, 0, "/x")["ok"]
+
+
+def test_largest_files_go_first_and_the_first_two_streams_take_both_rails():
+    entries = [Entry("a", 1), Entry("b", 3), Entry("c", 2), Entry("d", 3)]
+    assert [e.path for e in weights.queue_of(entries)] == ["b", "d", "c", "a"]
+    rails = [{"name": "r1"}, {"name": "r2"}]
+    assert [r["name"] for r in weights.streams_of(rails, 2)] == ["r1", "r2", "r1", "r2"]
+
+
+FABRIC = [
+    {"host": "s1", "rails": [{"name": "r1", "address": "10.0.1.11"}, {"name": "r2", "address": "10.0.2.11"}]},
+    {"host": "s2", "rails": [{"name": "r2", "address": "10.0.2.12"}, {"name": "r1", "address": "10.0.1.12"}]},
+    {"host": "s3", "rails": [{"name": "r1", "address": "10.0.1.13"}]},
+]
+
+
+def test_only_peers_on_the_same_rail_are_let_in():
+    assert weights.rails_to_serve(FABRIC) == [
+        {"name": "r1", "address": "10.0.1.11", "peers": ["10.0.1.12", "10.0.1.13"]},
+        {"name": "r2", "address": "10.0.2.11", "peers": ["10.0.2.12"]},
+    ]
+
+
+def test_rails_are_matched_by_name_whatever_their_order():
+    assert weights.rails_between(FABRIC[0]["rails"], FABRIC[1]["rails"]) == [
+        {"name": "r1", "address": "10.0.1.11", "local": "10.0.1.12"},
+        {"name": "r2", "address": "10.0.2.11", "local": "10.0.2.12"},
+    ]
+    assert [r["name"] for r in weights.rails_between(FABRIC[0]["rails"], FABRIC[2]["rails"])] == ["r1"]
+
+
+def told(host, sums, **more):
+    files = [{"path": path, "size": 10, "sha256": sha} for path, sha in sums.items()]
+    verdict = weights.snapshot_verdict(host, "1" * 40, weights.Judgement("verified", {}))
+    return {"commit": "1" * 40, "total_bytes": 10, "files": files, "verdict": verdict, **more}
+
+
+def test_the_evidence_has_every_file_s_sum_for_every_host_and_the_rate_of_the_copy():
+    copy = {"bytes": 1000, "seconds": 2.0}
+    found = weights.evidence({"s1": told("s1", {"w": "x"}), "s2": told("s2", {"w": "x"}, copy=copy)})
+    assert all(v["ok"] for v in found["verdicts"])
+    assert found["evidence"]["files"] == {"w": {"size": 10, "sha256": {"s1": "x", "s2": "x"}}}
+    assert {m["name"]: m["value"] for m in found["measurements"]} == {
+        "weights_copy_bytes": 1000,
+        "weights_copy_rate": 500,
+    }
+
+
+def test_hosts_that_differ_fail_and_the_file_is_named():
+    found = weights.evidence({"s1": told("s1", {"w": "x"}), "s2": told("s2", {"w": "y"})})
+    last = found["verdicts"][-1]
+    assert not last["ok"]
+    assert last["reason"] == "w"
+
+
+def test_two_paths_of_the_same_content_are_one_blob():
+    same = [Entry("a", 1, SHA["aa"]), Entry("b", 1, SHA["aa"]), Entry("c", 1, SHA["bb"])]
+    assert {blob: [e.path for e in found] for blob, found in weights.duplicates(same).items()} == {
+        SHA["aa"]: ["a", "b"],
+        SHA["bb"]: ["c"],
+    }
+
+
+def test_links_are_relative_from_any_depth():
+    layout = hubcache.Layout("/h", "o/n")
+    for path in ("w", "a/w", "a/b/w"):
+        link = layout.snapshot("1" * 40) / path
+        resolved = Path(str(link.parent / hubcache.link_target(path, "SUM"))).resolve()
+        assert resolved == layout.blobs / "SUM"
+
+
+def test_pruning_frees_what_nothing_else_links_to():
+    snapshots = {"old": ["a", "b"], "new": ["b", "c"]}
+    sizes = {"a": 1, "b": 2, "c": 4, "stray": 8}
+    assert hubcache.freed_by(snapshots, sizes, ["old"]) == {"a": 1}
+    assert hubcache.freed_by(snapshots, sizes, ["old", "new"]) == {"a": 1, "b": 2, "c": 4}
+    assert hubcache.freed_by(snapshots, sizes, ["unknown"]) == {}
+
+
+@pytest.mark.parametrize("case", cases(HERE / "weights_hub_answers.yaml"))
+def test_what_may_pass_is_tried_again_and_the_rest_is_told_with_its_cure(case):
+    found = hubapi.answer(case["status"], "o/n", "1" * 40, case.get("token", False), case.get("code", ""))
+    assert found.retry == case["retry"]
+    assert case["words"] in found.words
+
+
+@pytest.mark.parametrize("case", cases(HERE / "weights_client_log.yaml"))
+def test_the_client_s_last_words_are_understood(case):
+    assert hubapi.client_status(case["log"]) == case["status"]
+
+
+def test_pauses_double_up_to_a_limit_and_obey_the_hub():
+    assert [hubapi.pause(n, None, 5) for n in range(4)] == [1, 2, 4, 5]
+    assert hubapi.pause(0, "7") == 7
+    assert hubapi.pause(0, "Wed, 21 Oct") == 1

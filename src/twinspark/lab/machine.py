@@ -37,7 +37,8 @@ def has_capability(status: str, bit: int) -> bool:
 
 
 def docker_answers() -> bool:
-    return succeeds(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=20)
+    # Not `docker info`, which is content without an engine.
+    return succeeds(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20)
 
 
 def ensure_docker() -> str:

@@ -59,7 +59,7 @@ def ping(text: str) -> dict[str, Any]:
     rtt = re.search(r"= [\d.]+/([\d.]+)/[\d.]+", text)
     problem = ""
     for pattern in (
-        r"message too long, mtu[=:] ?\d+",
+        r"[Mm]essage too long(?:, mtu[=:] ?\d+)?",
         r"Frag(?:mentation)? needed.*",
         r"Destination Host Unreachable",
         r"Network is unreachable",

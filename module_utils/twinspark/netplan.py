@@ -228,7 +228,7 @@ def plan(
     return Plan(
         content=render(rails, settings["mtu"]),
         sysctl_content=render_sysctl(rails, settings["arp"]),
-        refusals=[f"{me['host']}: {sentence}" for sentence in refusals],
+        refusals=refusals,
         takeovers=takeovers,
         drift=drift(rails, state, settings),
     )

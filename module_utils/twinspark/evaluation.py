@@ -17,8 +17,6 @@ VALUES = (
     ("token_limit", "--token-limit"),
     ("time_limit", "--time-limit"),
     ("max_retries", "--max-retries"),
-    ("temperature", "--temperature"),
-    ("seed", "--seed"),
 )
 
 

@@ -1,0 +1,74 @@
+"""What the network stage makes of what it measured. Cases: cases/net_verdicts.yaml."""
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+from twinspark.core import fabric, net_verdicts, proofs
+
+RAILS = [
+    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
+    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
+]
+HOSTS = ["spark1", "spark2"]
+ENTRIES = fabric.fabric(HOSTS, {host: {"twinspark_rails": RAILS} for host in HOSTS})
+SETTINGS = {"path": "/etc/netplan/40-cx7.yaml", "mtu": 9000, "arp": {"arp_ignore": 1}}
+
+
+def proved(host, laid_over):
+    """What a host finds when all is well, with a case's differences laid over it."""
+    entry = fabric.me_of(ENTRIES, host)
+    paths = fabric.paths_of(ENTRIES, host)
+    mtu = laid_over.get("network", {}).get("mtu", 9000)
+    network = {
+        "links": [
+            {"name": rail["interface"], "addresses": [rail["cidr"]], "mtu": mtu, "up": True} for rail in entry["rails"]
+        ],
+        "sysctls": {rail["interface"]: {"arp_ignore": 1} for rail in entry["rails"]},
+        "routes": {path["target"]: {"device": path["interface"], "source": path["source"]} for path in paths},
+        "boot": {"same": True, "reason": "", "others": []},
+        "wire": {},
+        "files": [{"path": SETTINGS["path"], "mode": "0600", "text": ""}],
+        **laid_over.get("network", {}),
+    }
+    pings = [
+        {**path, "sent": 3, "received": 3, "rtt_ms": 0.1, "problem": "", "small_ok": False, **differs}
+        for path, differs in zip(paths, (laid_over.get("pings", {}).get(i, {}) for i in range(9)), strict=False)
+    ]
+    logins = [
+        {**path, "ok": True, "problem": "", "seconds": 0.2, **laid_over.get("logins", {}).get(index, {})}
+        for index, path in enumerate(paths)
+    ]
+    return net_verdicts.Result(network=network, pings=pings, logins=logins)
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "net_verdicts.yaml"))
+def test_verdicts(case):
+    results = {host: proved(host, copy.deepcopy(case.get(host, {}))) for host in HOSTS}
+    judged = net_verdicts.judge(ENTRIES, results, SETTINGS)
+    failing = proofs.failures(judged["verdicts"])
+    assert [verdict["name"] for verdict in failing] == [parts[0] for parts in case["failing"]]
+    for verdict, parts in zip(failing, case["failing"], strict=True):
+        assert verdict["cure"]
+        assert verdict["reason"]
+        for part in parts:
+            assert part in proofs.sentence(verdict)
+
+
+def test_each_path_is_measured_in_both_directions():
+    judged = net_verdicts.judge(ENTRIES, {host: proved(host, {}) for host in HOSTS}, SETTINGS)
+    assert [entry["subject"] for entry in judged["measurements"]] == [
+        "rail1 spark1->spark2",
+        "rail2 spark1->spark2",
+        "rail1 spark2->spark1",
+        "rail2 spark2->spark1",
+    ]
+
+
+def test_logins_are_judged_only_where_they_were_tried():
+    results = {host: proved(host, {}) for host in HOSTS}
+    bare = {host: net_verdicts.Result(result.network, result.pings, None) for host, result in results.items()}
+    names = [verdict["name"] for verdict in net_verdicts.judge(ENTRIES, bare, SETTINGS)["verdicts"]]
+    assert not any(name.startswith("SSH") for name in names)

@@ -8,18 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible.errors import AnsibleFilterError
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
+from ansible.module_utils.twinspark import bench as _bench  # noqa: E402
 from ansible.module_utils.twinspark import evaluation as _evaluation  # noqa: E402
 
 
 def twinspark_eval_plan(settings: Mapping[str, Any], inspect: str, log_dir: str) -> dict[str, Any]:
     """The evaluation's commands: {{ settings | twinspark_eval_plan('/env/bin/inspect', '/logs') }}."""
     return _evaluation.plan(settings, inspect, log_dir)
+
+
+def twinspark_bench_plan(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
+    """The benchmark's cases and commands: {{ settings | twinspark_bench_plan('/results') }}."""
+    try:
+        return _bench.plan(settings, folder)
+    except _bench.BenchError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def twinspark_files_digest(paths: Iterable[str]) -> dict[str, str]:
@@ -31,4 +41,8 @@ class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Any]:
-        return {"twinspark_eval_plan": twinspark_eval_plan, "twinspark_files_digest": twinspark_files_digest}
+        return {
+            "twinspark_eval_plan": twinspark_eval_plan,
+            "twinspark_bench_plan": twinspark_bench_plan,
+            "twinspark_files_digest": twinspark_files_digest,
+        }

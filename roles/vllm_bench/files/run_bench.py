@@ -1,0 +1,106 @@
+"""Run the cases of a benchmark one after another, inside the engine's own container. Standard library only.
+
+Of each case it keeps vLLM's result, the engine's log lines of that time, and nvidia-smi's samples where there is one.
+A case that is done already is not measured again: an interrupted benchmark goes on where it stopped.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+QUERY = ["--query-gpu=power.draw,clocks.sm,temperature.gpu,utilization.gpu", "--format=csv,noheader,nounits"]
+KEPT = ("SpecDecoding metrics", "Avg generation throughput")
+
+
+def key_of(env_file: str) -> str:
+    """The endpoint's key from the file that the container gets, empty where none is asked for."""
+    lines = Path(env_file).read_text().splitlines() if env_file else []
+    return next((line.split("=", 1)[1] for line in lines if line.startswith("OPENAI_API_KEY=")), "")
+
+
+def model_path(plan: dict) -> str:
+    """Where the engine has its model: the tokenizer lies there."""
+    request = urllib.request.Request(f"{plan['base_url']}/models")  # noqa: S310 - http, from the plan
+    key = key_of(plan["env_file"])
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        entry = json.load(answer)["data"][0]
+    return entry.get("root") or entry["id"]
+
+
+def watch_power(path: Path, interval: float, stop: threading.Event) -> None:
+    """Append nvidia-smi's samples until told to stop."""
+    tool = shutil.which("nvidia-smi")
+    with path.open("w") as stream:
+        while tool and not stop.wait(interval):
+            subprocess.run([tool, *QUERY], stdout=stream, stderr=subprocess.DEVNULL, check=False)
+
+
+def engine_lines(container: str, since: float) -> str:
+    """The engine's own figures since then."""
+    argv = ["docker", "logs", "--since", str(int(since)), container]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return "".join(line for line in done.stdout.splitlines(keepends=True) if any(word in line for word in KEPT))
+
+
+def measure(plan: dict, case: dict, model: str, folder: Path) -> int:
+    """One case; its result is moved into place last, so that a half one does not count."""
+    slug, container, inside = case["slug"], plan["container"], plan["inside"]
+    prompts = folder / f"{slug}.prompts.json"
+    prompts.write_text(json.dumps(case["dataset"]))
+    subprocess.run(["docker", "exec", container, "mkdir", "-p", inside], check=True)
+    subprocess.run(["docker", "cp", str(prompts), f"{container}:{inside}/"], check=True)
+    environment = ["--env-file", plan["env_file"]] if plan["env_file"] else []
+    argv = [part.replace("{model}", model) for part in case["argv"]]
+    stop, started = threading.Event(), time.time()
+    watcher = threading.Thread(target=watch_power, args=(folder / f"{slug}.power.csv", plan["power_interval"], stop))
+    watcher.start()
+    try:
+        code = subprocess.run(["docker", "exec", *environment, container, *argv], check=False).returncode
+    finally:
+        stop.set()
+        watcher.join()
+    (folder / f"{slug}.engine.log").write_text(engine_lines(container, started))
+    if code == 0:
+        fresh = folder / f"{slug}.json.new"
+        subprocess.run(["docker", "cp", f"{container}:{inside}/{slug}.json", str(fresh)], check=True)
+        fresh.replace(folder / f"{slug}.json")
+    subprocess.run(["docker", "exec", container, "rm", "-rf", inside], check=False)
+    return code
+
+
+def report(done: int, total: int, what: str) -> None:
+    """Write the numbers that a poll reads."""
+    path = Path(os.environ["TWINSPARK_JOB_DIR"]) / "progress.json"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps({"done": done, "total": total, "unit": "cases", "what": what}))
+    fresh.replace(path)
+
+
+def main(spec: str) -> int:
+    """Every case in turn; the first that fails ends the run."""
+    plan = json.loads(Path(spec).read_text())
+    folder = Path(plan["folder"])
+    folder.mkdir(parents=True, exist_ok=True)
+    model = model_path(plan)
+    for number, case in enumerate(plan["cases"]):
+        report(number, len(plan["cases"]), case["label"])
+        if (folder / f"{case['slug']}.json").exists():
+            continue
+        print(f"case {number + 1} of {len(plan['cases'])}: {case['label']}", flush=True)
+        code = measure(plan, case, model, folder)
+        if code:
+            return code
+    report(len(plan["cases"]), len(plan["cases"]), "done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,116 @@
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+from twinspark.core import bench, bench_result
+
+SETTINGS = {
+    "concurrency": [1, 2],
+    "diversity": ["identical", "similar", "different"],
+    "diversity_concurrency": 4,
+    "prompts_per_stream": 2,
+    "output_tokens": 32,
+    "container": "twinspark-vllm",
+    "model": "m",
+    "base_url": "http://127.0.0.1:8000/v1",
+    "extra_args": ["--tokenizer-mode", "x"],
+}
+RESULT = {
+    "completed": 4,
+    "duration": 8.0,
+    "total_input_tokens": 100,
+    "total_output_tokens": 128,
+    "output_throughput": 16.0,
+    "median_ttft_ms": 500.0,
+    "p99_ttft_ms": 900.0,
+    "median_tpot_ms": 110.0,
+}
+
+
+def case(**changes) -> dict:
+    return {"label": "concurrency 2", "concurrency": 2, "prompts": 4, "result": RESULT, **changes}
+
+
+def test_cases_are_the_sweep_and_then_the_kinds():
+    found = [(c.label, c.slug, c.concurrency, c.prompts) for c in bench.cases(SETTINGS)]
+    assert found == [
+        ("concurrency 1", "concurrency-1", 1, 2),
+        ("concurrency 2", "concurrency-2", 2, 4),
+        ("identical x4", "identical-x4", 4, 8),
+        ("similar x4", "similar-x4", 4, 8),
+        ("different x4", "different-x4", 4, 8),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "distinct"), [("identical", 1), ("similar", 20), ("different", 20)])
+def test_prompts_are_as_diverse_as_they_say(kind, distinct):
+    assert len(set(bench.prompts(kind, 20))) == distinct
+
+
+@pytest.mark.parametrize(
+    "change", [{"diversity": ["strange"]}, {"concurrency": [0]}, {"concurrency": [], "diversity": []}]
+)
+def test_nonsense_is_refused(change):
+    with pytest.raises(bench.BenchError, match="vllm_bench"):
+        bench.cases(SETTINGS | change)
+
+
+def test_the_command():
+    argv = bench.bench_argv(bench.cases(SETTINGS)[1], SETTINGS)
+    assert argv[:3] == ["vllm", "bench", "serve"]
+    assert argv[argv.index("--base-url") + 1] == "http://127.0.0.1:8000"
+    assert argv[argv.index("--max-concurrency") + 1] == "2"
+    assert argv[argv.index("--num-prompts") + 1] == "4"
+    assert argv[-2:] == ["--tokenizer-mode", "x"]
+
+
+def test_a_plan_holds_no_key():
+    plan = bench.plan(SETTINGS | {"env_file": "/etc/key.env"}, "/r")
+    assert plan["env_file"] == "/etc/key.env"
+    assert not any("api" in part.lower() for entry in plan["cases"] for part in entry["argv"])
+
+
+@pytest.mark.parametrize("given", cases(Path(__file__).parent / "cases/spec_decoding.yaml"))
+def test_the_engine_s_log(given):
+    assert bench_result.acceptance(given["lines"]) == given["acceptance"]
+    assert [list(row) for row in bench_result.generation_rates(given["lines"])] == given["rates"]
+
+
+def test_the_result_s_own_counters_come_before_the_log():
+    counters = {
+        "spec_decode_acceptance_length": 1.5,
+        "spec_decode_draft_tokens": 10,
+        "spec_decode_accepted_tokens": 4,
+        "spec_decode_per_position_acceptance_rates": [0.5, 0.3],
+    }
+    found = bench_result.speculation(case(result=RESULT | counters))
+    assert found == {"accepted": 4, "drafted": 10, "rate": 0.4, "length": 1.5, "positions": [0.5, 0.3]}
+
+
+def test_power_skips_what_the_machine_does_not_tell():
+    samples = "31.20, 2400, 65, 94\n30.80, 2380, 66, [N/A]\n[N/A], 2390, 66, 95\n"
+    found = bench_result.power(samples)
+    assert found["power"] == {"mean": 31.0, "min": 30.8, "max": 31.2}
+    assert found["utilisation"]["mean"] == 94.5
+    assert bench_result.power("") == {}
+
+
+def test_judgement():
+    published = [{"label": "concurrency 2", "rate": 60, "source": "the article"}]
+    judgement = bench_result.judge([case()], published)
+    assert [v["ok"] for v in judgement["verdicts"]] == [True]
+    first = judgement["measurements"][0]
+    assert (first["value"], first["unit"], first["published"]) == (16.0, "tokens/s", 60)
+    each = next(m for m in judgement["measurements"] if m["name"] == "throughput_per_request")
+    assert each["value"] == 8.0
+    assert judgement["evidence"]["comparison"][0]["difference"] == -44.0
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [case(result={}), case(result=RESULT | {"completed": 3}), case(result=RESULT | {"total_output_tokens": 0})],
+    ids=["no result", "a request unanswered", "no token"],
+)
+def test_what_was_not_measured_is_no_figure(broken):
+    assert not bench_result.judge([broken], [])["verdicts"][0]["ok"]

@@ -71,12 +71,14 @@ def hosts(request) -> Iterator[None]:
 
 
 def test_up_again_changes_nothing():
+    on("spark1", "echo ssh-ed25519 AAAAotherkey >> .ssh/authorized_keys")
     before = status()
     ids = things()
     assert twinspark("up", "--no-engine").returncode == 0
     assert status() == before
     assert before["up"]
     assert things() == ids
+    assert "otherkey" in on("spark1", "cat .ssh/authorized_keys")
 
 
 def test_hosts_are_machines_of_their_own():

@@ -13,6 +13,7 @@ from .names import Lab, checkout
 from .shell import run
 from .sysfs import Link, Tree
 
+AUTHORIZED_KEYS = "home/spark/.ssh/authorized_keys"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 # A machine that reaches the package indexes in a way of its own says so in these; the lab hosts go the same way.
 PASSED_ON = (
@@ -107,11 +108,23 @@ def put(lab: Lab, host: str, content: bytes) -> None:
     run(["docker", "cp", "-", f"{lab.container(host)}:/"], stdin=content)
 
 
-def host_files(public_key: str, pems: Sequence[str], environment: Mapping[str, str]) -> dict[str, File]:
-    """Everything but the sysfs tree: key, certificates, environment, stand-ins."""
+def login_files(public_key: str) -> dict[str, File]:
+    """The login of a host that was made now; later the file belongs to the roles, too."""
     return {
         "home/spark/.ssh": File(None, 0o700, 1000),
-        "home/spark/.ssh/authorized_keys": File(f"{public_key}\n".encode(), 0o600, 1000),
+        AUTHORIZED_KEYS: File(f"{public_key}\n".encode(), 0o600, 1000),
+    }
+
+
+def admit(lab: Lab, host: str, public_key: str) -> None:
+    """Let the running host hold the lab's key among whatever keys it has."""
+    script = 'grep -qxF "$1" "$2" || printf "%s\\n" "$1" >> "$2"'
+    exec_in(lab, host, ["sh", "-c", script, "admit", public_key, f"/{AUTHORIZED_KEYS}"])
+
+
+def host_files(pems: Sequence[str], environment: Mapping[str, str]) -> dict[str, File]:
+    """What every `up` puts in anew, besides the sysfs tree: certificates, environment, stand-ins."""
+    return {
         **environment_files(environment, bool(pems)),
         **certificate_files(pems),
         **standin_files(checkout() / "lab" / "standins"),

@@ -49,17 +49,18 @@ def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
     if planted is not None:
         seed.before_start(lab, planted)
     pems = furnish.extra_certificates(os.environ, bundle(image))
-    files = furnish.host_files(key, pems, os.environ)
+    files = furnish.host_files(pems, os.environ)
+    login = furnish.login_files(key)
     for index, place in enumerate(places):
         created = hosts.ensure_created(lab, place, machine)
         macs = {rail.interface: rails.mac(lab.name, place.host, rail.interface) for rail in cable}
         tree = sysfs.tree(cable, macs, FIRST_HOST + index)
-        furnish.put(lab, place.host, furnish.archive(files, tree, sysfs.ROOT))
+        furnish.put(lab, place.host, furnish.archive({**files, **(login if created else {})}, tree, sysfs.ROOT))
         if hosts.ensure_started(lab, place.host):
             say(f"{place.host}: {'made' if created else 'started again'} at {place.address}")
     lay_rails(lab, say)
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda place: _finish(lab, place, pems), places))
+        list(pool.map(lambda place: _finish(lab, place, pems, key), places))
     addresses = {place.host: (place.address, access.host_key(lab, place.host)) for place in places}
     lab.known_hosts.write_text(access.known_hosts_text(addresses))
     for place in places:
@@ -71,9 +72,10 @@ def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
     return inventory.write(lab, places, {"hub": urls.get("hub", ""), "git": urls.get("git", "")})
 
 
-def _finish(lab: Lab, place: Placement, pems: list[str]) -> None:
+def _finish(lab: Lab, place: Placement, pems: list[str], key: str) -> None:
     hosts.wait_until_booted(lab.container(place.host))
     furnish.trust(lab, place.host, pems)
+    furnish.admit(lab, place.host, key)
 
 
 def bundle(image: str) -> str:

@@ -44,10 +44,7 @@ def test_standins_come_first_on_the_path_and_keep_their_mode(tmp_path):
 
 
 def test_the_archive_gives_the_key_to_its_user():
-    files = {
-        "home/spark/.ssh": furnish.File(None, 0o700, 1000),
-        "home/spark/.ssh/authorized_keys": furnish.File(b"ssh-ed25519 AAAA\n", 0o600, 1000),
-    }
+    files = furnish.login_files("ssh-ed25519 AAAA")
     with tarfile.open(fileobj=io.BytesIO(furnish.archive(files, {}, "x"))) as tar:
         folder, key = tar.getmembers()
     assert (folder.isdir(), folder.mode, folder.uid) == (True, 0o700, 1000)

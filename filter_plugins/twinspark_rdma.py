@@ -14,7 +14,7 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import rdma_fabric, rdma_plan, rdma_verdicts  # noqa: E402
+from ansible.module_utils.twinspark import perftest_run, rdma_fabric, rdma_plan, rdma_verdicts  # noqa: E402
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -39,6 +39,11 @@ def twinspark_rdma_clients(step: Mapping[str, Any], servers: Mapping[str, Any]) 
     return rdma_plan.listening(step["runs"], servers.get(step["server"], {}).get("runs", []))
 
 
+def twinspark_rdma_cause(causes: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Of the causes that the two ends of a run name, the one that explains the other; empty when neither names one."""
+    return dict(perftest_run.worst(causes) or {})
+
+
 def twinspark_rdma_report(
     plan: Mapping[str, Any],
     fabric: Entries,
@@ -58,5 +63,6 @@ class FilterModule:
             "twinspark_rdma_plan": twinspark_rdma_plan,
             "twinspark_rdma_servers": twinspark_rdma_servers,
             "twinspark_rdma_clients": twinspark_rdma_clients,
+            "twinspark_rdma_cause": twinspark_rdma_cause,
             "twinspark_rdma_report": twinspark_rdma_report,
         }

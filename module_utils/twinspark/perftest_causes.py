@@ -107,16 +107,16 @@ KNOWN: dict[str, tuple[str, str]] = {
         "Compare the options with ib_write_bw --help on that host",
     ),
     "stalled": ("no message came for 120 seconds", "Look at the link and at the peer's process"),
+    "timeout": (
+        "the test did not end in time",
+        "Look at the link and at the peer's output; raise rdma_verify_timeout if it is slow",
+    ),
     "peer_gone": ("the other end closed the connection", "Read the other end's output: it knows why"),
     "no_context": (
         "the device could not be opened",
         "Run as root, or check /dev/infiniband/uverbs* and the rdma-core packages",
     ),
     "no_connection": ("the two ends could not connect", "Read the lines before it, and the other end's output"),
-    "timeout": (
-        "the test did not end in time",
-        "Look at the link and at the peer's output; raise rdma_verify_timeout if it is slow",
-    ),
     "invalid": (
         "what was printed is no measurement",
         "Measure again; if it stays, run the printed command by hand on both hosts",

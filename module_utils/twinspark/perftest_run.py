@@ -15,7 +15,7 @@ PREFIX = "twinspark-perftest"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _SYSTEMD_RUN = re.compile(
-    r"^(?:Running as unit|Press \^\]|Finished with result|Main processes terminated|Service runtime|CPU time consumed"
+    r"^ *(?:Running as unit|Press \^\]|Finished with result|Main processes terminated|Service runtime|CPU time consumed"
     r"|Memory peak|Memory swap peak|IO bytes|IP traffic)\b.*$"
 )
 

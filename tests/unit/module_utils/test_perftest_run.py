@@ -1,0 +1,115 @@
+"""How a perftest process is started, and what its end means."""
+
+import pytest
+
+from twinspark.core import perftest_run
+from twinspark.core.perftest_run import Ended, cause_of, ended, outcome
+
+GOOD = (
+    "                    RDMA_Write BW Test\n"
+    " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   MsgRate[Mpps]\n"
+    " 65536      20000            111.57             107.34             0.204742\n"
+)
+RUN = {
+    "server_device": "rocep1s0f1",
+    "client_device": "rocep1s0f0",
+    "address": "192.168.177.12",
+    "options": ["-q", "4"],
+}
+
+
+def test_both_ends_name_their_own_device_and_the_same_port():
+    assert perftest_run.server_argv("/usr/bin/ib_write_bw", RUN, 18515) == [
+        "stdbuf", "-oL", "/usr/bin/ib_write_bw", "-d", "rocep1s0f1", "-p", "18515", "-q", "4",
+    ]  # fmt: skip
+    assert perftest_run.client_argv("/usr/bin/ib_write_bw", RUN, 18515) == [
+        "stdbuf", "-oL", "/usr/bin/ib_write_bw", "192.168.177.12", "-d", "rocep1s0f0", "-p", "18515", "-q", "4",
+    ]  # fmt: skip
+
+
+def test_systemd_ends_what_nobody_else_ends():
+    argv = perftest_run.unit_argv("u.service", ["x"], seconds=30, wait=True)
+    assert argv == [
+        "systemd-run", "--unit=u.service", "--wait", "--pipe", "--collect", "--property=RuntimeMaxSec=30", "--", "x",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["rail1-a-b-write_bw-1", "räil one/..\n", "x" * 400])
+def test_a_unit_s_name_is_one_that_systemd_takes(key):
+    name = perftest_run.unit_name(key, "server", "1f")
+    assert name.startswith("twinspark-perftest-server-")
+    assert len(name) < 256
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+@pytest.mark.parametrize(("text", "first", "last"), [("18515-18546", 18515, 18546), ("2000", 2000, 2000)])
+def test_a_range_of_ports_holds_both_ends(text, first, last):
+    assert (perftest_run.ports(text)[0], perftest_run.ports(text)[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("text", ["", "80", "5-2", "3000-2000", "1024-99999", "a-b"])
+def test_a_range_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match="no range of ports"):
+        perftest_run.ports(text)
+
+
+def test_systemd_run_s_own_lines_are_not_perftest_s():
+    stderr = (
+        "Running as unit: u.service; invocation ID: 1\n Port number 1 state is Down\nFinished with result: exit-code\n"
+    )
+    stderr += "Main processes terminated with: code=exited, status=1/FAILURE\n  CPU time consumed: 1ms\n"
+    end = ended("", stderr, 1)
+    assert (end.text, end.result, end.code) == ("Port number 1 state is Down\n", "exit-code", 1)
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        (Ended("Failed to find executable ib_write_bw: No such file or directory\n", 1, "exit-code"), "no_tool"),
+        (Ended("", None, "signal"), "killed"),
+        (Ended(GOOD, None, "signal"), "killed"),
+        (Ended("* Waiting for client to connect... *\n", None, "timeout"), "timeout"),
+        (Ended("Couldn't allocate MR\n", None, "timeout"), "memlock"),
+        (Ended("", 0, "success"), "no_output"),
+    ],
+)
+def test_an_end_has_a_cause(end, name):
+    assert cause_of(end).name == name
+
+
+def test_a_good_end_has_rows_and_no_cause():
+    found = outcome(Ended(GOOD, 0))
+    assert found["ok"]
+    assert found["cause"] is None
+    assert found["rows"][0]["average_bit_s"] == 107.34e9
+
+
+def test_a_figure_that_is_none_is_named():
+    found = outcome(Ended(GOOD.replace("107.34", "nan"), 0))
+    assert (found["ok"], found["cause"]["name"]) == (False, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (["peer_gone", "killed"], "killed"),
+        (["retry_exceeded", "killed"], "killed"),
+        (["timeout", "peer_gone"], "timeout"),
+        (["no_connection", "port_busy"], "port_busy"),
+        ([None, None], None),
+    ],
+)
+def test_of_two_ends_the_one_that_explains_the_other_is_named(names, first):
+    found = perftest_run.worst([name and perftest_run.named(name).as_dict() for name in names])
+    assert (found and found["name"]) == first
+
+
+def test_journal_lines_come_apart_by_unit():
+    text = '{"_SYSTEMD_UNIT":"a","MESSAGE":"one"}\n{"_SYSTEMD_UNIT":"b","MESSAGE":[104,105,255]}\nnoise\n'
+    text += '{"_SYSTEMD_UNIT":"a","MESSAGE":null}\n'
+    assert perftest_run.messages(text) == {"a": ["one", ""], "b": ["hi\ufffd"]}
+
+
+def test_states_come_apart_by_unit():
+    text = "Id=a\nActiveState=active\n\nId=b\nActiveState=failed\nResult=signal\n"
+    assert perftest_run.states(text)["b"]["Result"] == "signal"

@@ -1,0 +1,85 @@
+"""What is measured, in which order, and how long it takes."""
+
+from collections import Counter
+
+import pytest
+
+from twinspark.core import rdma_plan
+from twinspark.core.fabric import fabric
+
+RAILS = [
+    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
+    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
+]
+
+
+def hosts(count, rails=RAILS):
+    names = [f"spark{number}" for number in range(1, count + 1)]
+    return fabric(names, {n: {"twinspark_rails": rails, "ansible_host": f"10.0.0.{i}"} for i, n in enumerate(names)})
+
+
+def test_a_pair_is_measured_in_both_directions_each_rail_alone_and_then_together():
+    steps = rdma_plan.plan(hosts(2), {})["steps"]
+    assert [step["subject"] for step in steps] == [
+        "rail1 spark1 -> spark2", "rail2 spark1 -> spark2", "2 rails spark1 -> spark2",
+        "rail1 spark2 -> spark1", "rail2 spark2 -> spark1", "2 rails spark2 -> spark1",
+    ]  # fmt: skip
+    assert [step["kind"] for step in steps] == ["alone", "alone", "together"] * 2
+
+
+def test_the_defaults_take_less_than_90_seconds_for_a_pair():
+    assert rdma_plan.plan(hosts(2), {})["seconds"] < 90
+
+
+def test_the_article_s_options_are_used():
+    first, *_, last = rdma_plan.plan(hosts(2), {})["steps"][0]["runs"]
+    assert first["options"] == ["-q", "4", "--report_gbits", "-s", "65536", "-R", "--force-link", "IB"]
+    assert last["options"] == ["-s", "2", "-R", "--force-link", "IB"]
+
+
+def test_only_the_runs_of_one_group_go_at_the_same_time():
+    plan = rdma_plan.plan(hosts(2), {"repeats": 2})
+    assert [sorted(Counter(run["group"] for run in step["runs"]).values()) for step in plan["steps"]][:3] == [
+        [1, 1, 1, 1], [1, 1, 1, 1], [2],
+    ]  # fmt: skip
+    together = plan["steps"][2]["runs"]
+    assert all("-D" in run["options"] for run in together)
+
+
+def test_keys_are_unique_and_every_run_has_one_server():
+    plan = rdma_plan.plan(hosts(3), {})
+    runs = [run["key"] for step in plan["steps"] for run in step["runs"]]
+    assert len(set(runs)) == len(runs) == plan["runs"]
+    served = [run["key"] for n in (1, 2, 3) for run in rdma_plan.servers(plan["steps"], f"spark{n}")]
+    assert sorted(served) == sorted(runs)
+
+
+def test_one_host_has_nothing_to_measure():
+    assert rdma_plan.plan(hosts(1), {}) == {"steps": [], "skipped": {}, "seconds": 0, "runs": 0}
+
+
+def test_one_rail_has_nothing_to_measure_together():
+    assert {step["kind"] for step in rdma_plan.plan(hosts(2, RAILS[:1]), {})["steps"]} == {"alone"}
+
+
+def test_a_rail_that_is_down_is_left_out_with_the_reason():
+    plan = rdma_plan.plan(hosts(2), {}, {"spark2/rail2": "no link"})
+    assert {step["subject"] for step in plan["steps"]} == {"rail1 spark1 -> spark2", "rail1 spark2 -> spark1"}
+    assert plan["skipped"]["rail2 spark1 -> spark2"] == "spark2: no link"
+    assert plan["skipped"]["2 rails spark2 -> spark1"] == "not every rail can be measured"
+
+
+@pytest.mark.parametrize(
+    "given", [{"tests": ["write_speed"]}, {"tests": []}, {"repeats": 0}, {"repeats": 10}, {"queue_pairs": 0}]
+)
+def test_settings_that_make_no_sense_are_refused(given):
+    with pytest.raises(rdma_plan.PlanError):
+        rdma_plan.plan(hosts(2), given)
+
+
+def test_a_client_gets_the_port_of_its_own_server():
+    step = rdma_plan.plan(hosts(2), {"repeats": 1})["steps"][0]
+    started = [{**run, "port": 18515 + n, "state": "listening"} for n, run in enumerate(reversed(step["runs"]))]
+    found = rdma_plan.listening(step["runs"], started)
+    assert {run["key"]: run["port"] for run in found} == {run["key"]: run["port"] for run in started}
+    assert [run["port"] for run in rdma_plan.listening(step["runs"], [])] == [None, None]

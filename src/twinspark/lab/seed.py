@@ -69,6 +69,10 @@ def ensure_seed(image: EngineImage, host_image: str, machine: Machine, say: Say)
             if (volume_folder(image.volume) / READY).is_file():
                 return volume_folder(image.volume)
             output(["docker", "volume", "rm", "--force", image.volume])
+        # Seeds of earlier engines: what a host has of theirs it keeps, by its own links.
+        old = output(["docker", "volume", "ls", "--quiet", "--filter", f"label={IMAGE_LABEL}=engine-seed"]).split()
+        for volume in old:
+            output(["docker", "volume", "rm", "--force", volume])
         say(f"loading {image.tags[0]} once, for every host of every lab")
         output(["docker", "volume", "create", "--label", f"{IMAGE_LABEL}=engine-seed", image.volume])
         _fill(image, host_image, machine)

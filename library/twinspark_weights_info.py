@@ -19,6 +19,7 @@ options:
   allow: {description: Patterns that the manifest must be bound to., type: list, elements: str, default: ["*"]}
   ignore: {description: Patterns that the manifest must be bound to., type: list, elements: str, default: []}
   source: {description: Where the manifest must be from., type: str, choices: [hub, directory], default: hub}
+  reserve_gib: {description: What must stay free on the disk., type: float, default: 1}
   host: {description: Name of the host in verdicts., type: str, default: ""}
 attributes:
   check_mode: {support: full}
@@ -59,12 +60,13 @@ ARGUMENTS: dict[str, Any] = {
     "allow": {"type": "list", "elements": "str", "default": ["*"]},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "source": {"type": "str", "choices": ["hub", "directory"], "default": "hub"},
+    "reserve_gib": {"type": "float", "default": 1},
     "host": {"type": "str", "default": ""},
 }
 
 
 def of_manifest(
-    expected: manifest.Manifest, layout: hubcache.Layout, state: dict[str, Any], host: str
+    expected: manifest.Manifest, layout: hubcache.Layout, state: dict[str, Any], params: dict[str, Any]
 ) -> dict[str, Any]:
     """What can be said only with a manifest: the state of every file, and of the whole."""
     judgement = weights.judge(expected, state, snapshot.look_at(layout, expected))
@@ -88,8 +90,8 @@ def of_manifest(
             }
             for entry in expected.entries
         ],
-        "verdict": weights.snapshot_verdict(host, expected.commit, judgement),
-        "space_verdict": weights.space_verdict(host, need, free, layout.home),
+        "verdict": weights.snapshot_verdict(params["host"], expected.commit, judgement),
+        "space_verdict": weights.space_verdict(params["host"], need, free, layout.home, params["reserve_gib"]),
     }
 
 
@@ -113,7 +115,7 @@ def without_manifest(commit: str, layout: hubcache.Layout, host: str) -> dict[st
         "complete": False,
         "files": [],
         "verdict": weights.snapshot_verdict(host, commit, None),
-        "space_verdict": weights.space_verdict(host, 0, snapshot.free_bytes(layout.root), layout.home),
+        "space_verdict": weights.space_verdict(host, 0, snapshot.free_bytes(layout.root), layout.home, 0),
     }
 
 
@@ -141,7 +143,7 @@ def main() -> None:
         "old_commits": snapshot.old_commits(layout, commit),
     }
     if expected:
-        found.update(of_manifest(expected, layout, state, params["host"]))
+        found.update(of_manifest(expected, layout, state, params))
     else:
         found.update(without_manifest(commit, layout, params["host"]))
     module.exit_json(changed=False, weights=found)

@@ -68,23 +68,27 @@ def pause(attempt: int, retry_after: str | None, longest: float = 60.0) -> float
     return float(min(2.0**attempt, longest))
 
 
+# The client's words (huggingface_hub 1.16, cli/_errors.py), the exceptions below them, and httpx's.
 CLIENT_FAULTS = (
-    (re.compile(r"No space left on device|Not enough free disk space", re.I), 507),
-    (re.compile(r"GatedRepoError|403 (Client Error|Forbidden)", re.I), 403),
-    (re.compile(r"RevisionNotFoundError|Revision Not Found", re.I), 404),
-    (re.compile(r"401 (Client Error|Unauthorized)|Invalid (user token|username or password)", re.I), 401),
-    (re.compile(r"RepositoryNotFoundError|Repository Not Found|EntryNotFoundError", re.I), 404),
-    (re.compile(r"429 (Client Error|Too Many)", re.I), 429),
-    (re.compile(r"\b50[0234] Server Error", re.I), 503),
+    (re.compile(r"No space left on device|Not enough free disk space", re.I), 507, ""),
+    (re.compile(r"requires approval|GatedRepo|403 (Client Error|Forbidden)", re.I), 403, "GatedRepo"),
+    (re.compile(r"Revision ?not ?found", re.I), 404, "RevisionNotFound"),
+    (re.compile(r"401 (Client Error|Unauthorized)|Invalid (user token|username or password)", re.I), 401, ""),
+    (re.compile(r"^Error: (Model|Repository) .*not found|RepositoryNotFound|File not found in", re.I | re.M), 404, ""),
+    (re.compile(r"\b429\b.*error|error.*\b429\b", re.I), 429, ""),
+    (re.compile(r"\b50[0234]\b.*error|error.*\b50[0234]\b", re.I), 503, ""),
 )
 
 
-def client_status(log: str) -> int:
-    """The status that the client's own words stand for; 0 when they are about the line (cut, stalled, refused)."""
-    for pattern, status in CLIENT_FAULTS:
+def client_answer(log: str, repo: str, commit: str, token: bool) -> Answer:
+    """What the client's own words mean. Words about the line (cut, stalled, refused) mean: try again."""
+    for pattern, status, code in CLIENT_FAULTS:
         if pattern.search(log):
-            return status
-    return 0
+            if status == 507:
+                return Answer(False, "the disk is full. Free some space, and run again: what came is kept")
+            return answer(status, repo, commit, token, code)
+    last = (log.strip().splitlines() or ["it gave no reason"])[-1].removeprefix("Error: ").rstrip(". ")
+    return Answer(True, last)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from .manifest import Entry, Manifest
 
 SCHEMA = 1
 GIB = 1024**3
-# What a file system and a running host need beside the weights.
-RESERVE = 1 * GIB
 
 ABSENT, DANGLING, LENGTH, CHANGED, UNHASHED, BAD, VERIFIED = (
     "absent",  # nothing there
@@ -97,16 +95,19 @@ def bytes_to_fetch(manifest: Manifest, judgement: Judgement, staged: int = 0) ->
     return max(0, sum(e.size for e in manifest.entries if e.path in absent) - staged)
 
 
-def space_verdict(host: str, needed: int, free: int, folder: str) -> dict[str, Any]:
-    """Whether `needed` bytes and a reserve fit into `free`."""
-    wanted = needed + RESERVE if needed else 0
+def space_verdict(host: str, needed: int, free: int, folder: str, reserve_gib: float) -> dict[str, Any]:
+    """Whether `needed` bytes and a reserve for the rest of the host fit into `free`."""
+    wanted = needed + reserve_gib * GIB if needed else 0
+    why = f"{folder} must hold {needed / GIB:.2f} GiB more, and {reserve_gib} GiB is kept free" if needed else ""
     return {
         "name": f"space on {host}",
         "ok": free >= wanted,
         "measured": round(free / GIB, 2),
         "required": round(wanted / GIB, 2),
         "unit": "GiB",
-        "reason": f"{folder} must hold {needed / GIB:.2f} GiB more, and 1 GiB is kept free" if needed else "",
+        "reason": f"{folder} must hold {needed / GIB:.2f} GiB more, and {reserve_gib} GiB is kept free"
+        if needed
+        else "",
         "cure": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
     }
 

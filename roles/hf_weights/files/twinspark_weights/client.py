@@ -144,16 +144,11 @@ class Client:
 
     def _judge(self, log: str, moved: bool) -> None:
         """The client failed: give up with its reason in clear words, or wait and let the caller try again."""
-        tail = "\n".join(log.strip().splitlines()[-6:])
-        status = hubapi.client_status(log)
-        token = bool(self.spec["token_file"])
-        if status == 507:
-            raise Failure(f"the disk of {self.home} is full. Free some space, and run again: what came is kept")
-        meaning = hubapi.answer(status, self.manifest.repo, self.manifest.commit, token)
-        if status and not meaning.retry:
+        meaning = hubapi.client_answer(log, self.manifest.repo, self.manifest.commit, bool(self.spec["token_file"]))
+        if not meaning.retry:
             raise Failure(meaning.words)
         self.failures = 0 if moved else self.failures + 1
-        why = meaning.words if status else (tail.splitlines() or ["it gave no reason"])[-1]
+        why = meaning.words
         if self.failures >= self.spec["attempts"]:
             raise Failure(
                 f"the client failed {self.failures} times without a byte of progress ({why}). Look at the head's way "

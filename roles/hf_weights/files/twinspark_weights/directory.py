@@ -39,7 +39,7 @@ def copy_all(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict
     """Everything that is needed, from `source_dir`."""
     source = Path(spec["source_dir"])
     total = sum(entry.size for entry in needed)
-    store.require_space(total)
+    store.require_space(total, spec["reserve_gib"])
     started = time.monotonic()
     with Progress(total, "copy from directory") as progress, ThreadPoolExecutor(spec["threads"]) as pool:
 

@@ -74,7 +74,7 @@ def download(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict
     client = Client(store.layout.staging / "hub", store.manifest, spec)
     verifier = Verifier(store, needed, spec["threads"])
     before = client.bytes_on_disk()
-    store.require_space(max(0, verifier.total - before))
+    store.require_space(max(0, verifier.total - before), spec["reserve_gib"])
     started = time.monotonic()
     with Progress(verifier.total, "download") as progress:
         try:

@@ -149,7 +149,7 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
     total = sum(entries[0].size for entries in waiting.values())
     store.clear_staging(keep=[f"{blob}.part" for blob in waiting])
     staged = sum(path.stat().st_size for path in store.layout.staging.glob("*.part"))
-    store.require_space(total - staged)
+    store.require_space(total - staged, spec["reserve_gib"])
     carried: dict[str, int] = {}
     started = time.monotonic()
     with Progress(total, "copy over the rails") as progress:

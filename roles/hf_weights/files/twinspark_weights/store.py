@@ -187,11 +187,10 @@ class Store:
         )
         write_atomically(self.state_file, json.dumps(self.state, indent=1, sort_keys=True) + "\n")
 
-    def require_space(self, needed: int) -> None:
+    def require_space(self, needed: int, reserve_gib: float) -> None:
         """Refuse to start what can't end."""
-        verdict = weights.space_verdict(
-            os.uname().nodename, needed, snapshot.free_bytes(self.layout.root), str(self.layout.home)
-        )
+        free = snapshot.free_bytes(self.layout.root)
+        verdict = weights.space_verdict(os.uname().nodename, needed, free, self.layout.home, reserve_gib)
         if not verdict["ok"]:
             raise Failure(
                 f"{verdict['name']}: {verdict['measured']} GiB free, {verdict['required']} required. "

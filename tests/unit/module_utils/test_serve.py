@@ -105,7 +105,7 @@ def test_the_journal_is_read_with_its_times():
 @pytest.mark.parametrize(
     "line",
     [
-        "(Worker pid=52) INFO [parallel_state.py:1] rank 1 in world size 2 is assigned as DP rank 0, PP rank 0, TP rank 1",
+        "(Worker pid=52) [parallel_state.py:1] rank 1 in world size 2 is assigned as DP rank 0, PP rank 0, TP rank 1",
         "(Worker pid=52) INFO [parallel_state.py:1234] world_size=2 rank=1 local_rank=0 backend=gloo",
     ],
 )

@@ -105,9 +105,7 @@ def space_verdict(host: str, needed: int, free: int, folder: str, reserve_gib: f
         "measured": round(free / GIB, 2),
         "required": round(wanted / GIB, 2),
         "unit": "GiB",
-        "reason": f"{folder} must hold {needed / GIB:.2f} GiB more, and {reserve_gib} GiB is kept free"
-        if needed
-        else "",
+        "reason": why,
         "cure": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
     }
 

@@ -32,7 +32,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: links, files, foreign, management, sysctls, wire, routes, free_bytes, netplan_version, boot.
+  description: hostname, model, links, files, foreign, management, sysctls, wire, routes, free_bytes, boot.
   type: dict
   returned: always
 """
@@ -188,6 +188,12 @@ def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def identity(root: Path) -> dict[str, str]:
+    """The host's name and its maker's."""
+    words = [read(root / "sys/class/dmi/id" / name) for name in ("sys_vendor", "product_name")]
+    return {"hostname": socket.gethostname(), "model": " ".join(filter(None, words))}
+
+
 def free_bytes() -> dict[str, int]:
     """Free bytes where the network's files and their copies are written."""
     free = {}
@@ -217,6 +223,7 @@ def main() -> None:
         for target in params["targets"]
     }
     network: dict[str, Any] = {
+        **identity(Path(params["sysfs_root"])),
         "links": found,
         "files": netplan_files(),
         "foreign": rivals(),

@@ -13,6 +13,7 @@ from twinspark.core.proofs import STAGES
 
 from . import __version__, precheck, verbs
 from .exitcodes import Exit, table
+from .init_cli import init
 from .paths import PathError
 from .verbs import Options, Place
 
@@ -180,7 +181,7 @@ def mount(module: str, name: str) -> None:
 
 mount("lab.cli", "lab")
 mount("rdma_cli", "rdma")
-mount("init_cli", "init")
+app.command()(init)
 
 
 def main() -> None:

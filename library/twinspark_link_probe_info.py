@@ -1,0 +1,97 @@
+#!/usr/bin/python
+"""Ansible module: find out by link-layer beacons which interface is cabled to which. Configures nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: twinspark_link_probe_info
+short_description: Send and hear link-layer beacons, to see which cage is cabled to which
+description:
+  - Sends small broadcast frames of an experimental Ethernet type on every given interface that is up, and listens.
+    Run it on all hosts at the same time. No address and no setting is needed or changed.
+options:
+  host: {description: Name by which the other hosts know this one., type: str, required: true}
+  interfaces: {description: Interfaces to speak and listen on., type: list, elements: str, required: true}
+  seconds: {description: "How long: it has to span the hosts' different starts.", type: int, default: 8}
+attributes:
+  check_mode: {support: full}
+author: twinspark
+"""
+
+EXAMPLES = r"""
+- name: Hear who is at the other end
+  twinspark_link_probe_info: {host: 10.0.0.1, interfaces: [enp1s0f1np1]}
+"""
+
+RETURN = r"""
+heard: {description: Interface to the host and interface of each beacon that it heard., type: dict, returned: always}
+"""
+
+import selectors
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark import discovery
+
+ARGUMENTS: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "interfaces": {"type": "list", "elements": "str", "required": True},
+    "seconds": {"type": "int", "default": 8},
+}
+PAUSE = 0.25
+
+
+def is_up(interface: str) -> bool:
+    """Whether the interface can carry a frame."""
+    try:
+        return Path(f"/sys/class/net/{interface}/carrier").read_text().strip() == "1"
+    except OSError:
+        return False
+
+
+def open_wire(interface: str) -> socket.socket:
+    """A raw socket that hears beacons on one interface."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(discovery.ETHERTYPE))
+    wire.bind((interface, discovery.ETHERTYPE))
+    wire.setblocking(False)
+    return wire
+
+
+def listen(selector: selectors.BaseSelector, heard: dict[str, set[tuple[str, str]]], host: str) -> None:
+    """Take all beacons of other hosts that are there, and wait a little for more."""
+    for key, _ in selector.select(PAUSE):
+        try:
+            beacon = discovery.read_beacon(key.fileobj.recv(2048))
+        except OSError:
+            continue
+        if beacon and beacon[0] != host:
+            heard[key.data].add(beacon)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    host = module.params["host"]
+    wires = {name: open_wire(name) for name in module.params["interfaces"] if is_up(name)}
+    heard: dict[str, set[tuple[str, str]]] = {name: set() for name in wires}
+    end = time.monotonic() + module.params["seconds"]
+    spoken = 0.0
+    with selectors.DefaultSelector() as selector:
+        for name, wire in wires.items():
+            selector.register(wire, selectors.EVENT_READ, name)
+        while wires and time.monotonic() < end:
+            if time.monotonic() - spoken > PAUSE:
+                spoken = time.monotonic()
+                for name, wire in wires.items():
+                    wire.send(discovery.beacon(host, name, wire.getsockname()[4]))
+            listen(selector, heard, host)
+    for wire in wires.values():
+        wire.close()
+    module.exit_json(changed=False, heard={name: sorted(map(list, found)) for name, found in heard.items()})
+
+
+if __name__ == "__main__":
+    main()

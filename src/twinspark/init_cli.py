@@ -1,0 +1,113 @@
+"""`twinspark init`: an inventory from what the hosts themselves say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from twinspark.core import discovery
+
+from . import paths, precheck
+from .exitcodes import Exit
+
+BROWSE = ["avahi-browse", "--resolve", "--parsable", "--terminate", "_ssh._tcp"]
+
+
+def init(  # noqa: PLR0913, PLR0917 - one parameter an option
+    addresses: Annotated[
+        list[str] | None, typer.Argument(help="Addresses of the hosts in rank order, the head first.")
+    ] = None,
+    user: Annotated[str, typer.Option("-u", "--user", help="Login on the hosts; it needs sudo.")] = "nvidia",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Inventory to write; else inventory/hosts.yml.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite it; a copy is kept beside it.")] = False,
+    mdns: Annotated[
+        bool, typer.Option("--mdns", help="Look for hosts by mDNS where none are named (needs avahi-browse).")
+    ] = False,
+    match: Annotated[str, typer.Option(help="Host names that --mdns takes, a regular expression.")] = "spark|dgx|gx10",
+    group: Annotated[str, typer.Option(help="Put the hosts in this child group of sparks.")] = "",
+    key: Annotated[Path | None, typer.Option(help="Private key to log in with.")] = None,
+    ssh_args: Annotated[str, typer.Option(help="Further arguments for ssh, as one string.")] = "",
+    extra: Annotated[
+        list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
+    ] = None,
+) -> None:
+    """Find the hosts' cages and cables, and write a commented inventory. Asks nothing; configures nothing.
+
+    Host keys must be known to ssh already: log in once by hand and compare the fingerprint.
+    """
+    project = paths.project_dir()
+    target = output or project / "inventory/hosts.yml"
+    if target.exists() and not force:
+        raise precheck.UsageError(f"{target} is there already: name another with --output, or consent with --force")
+    hosts = addresses or (browse(match) if mdns else [])
+    if not hosts:
+        raise precheck.UsageError("no host was named: give addresses, or --mdns")
+    if len(set(hosts)) < len(hosts):
+        raise precheck.UsageError("an address was named twice")
+    connection: dict[str, Any] = {"ansible_user": user}
+    if key:
+        connection["ansible_ssh_private_key_file"] = str(key.expanduser().absolute())
+    if ssh_args:
+        connection["ansible_ssh_common_args"] = ssh_args
+    code, reports = ask(project, hosts, connection, precheck.extra_vars(extra or []))
+    if code != Exit.OK:
+        raise typer.Exit(code)
+    try:
+        found = discovery.discover(reports)
+    except discovery.DiscoveryError as error:
+        raise precheck.UsageError(str(error)) from error
+    write(target, discovery.inventory(found, connection, group), project)
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+    typer.echo(f"{target}: {', '.join(host.name for host in found.hosts)}. Look it over, then: twinspark apply --check")
+
+
+def browse(pattern: str) -> list[str]:
+    """Addresses that avahi knows. Raises UsageError where it does not answer."""
+    if not shutil.which(BROWSE[0]):
+        raise precheck.UsageError("there is no avahi-browse here (apt-get install avahi-utils): give addresses instead")
+    done = subprocess.run(BROWSE, capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise precheck.UsageError(f"avahi does not answer ({done.stderr.strip()}): give addresses instead")
+    return discovery.avahi(done.stdout, pattern)
+
+
+def ask(
+    project: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any]
+) -> tuple[Exit, dict[str, Any]]:
+    """Run playbooks/discover.yml on the hosts; its exit code, and address to report."""
+    from . import verbs
+
+    with tempfile.TemporaryDirectory(prefix="twinspark-init-") as folder:
+        inventory = Path(folder) / "hosts.yml"
+        tree = {"sparks": {"hosts": {host: {"ansible_host": host} for host in hosts}, "vars": connection}}
+        inventory.write_text(yaml.safe_dump(tree, sort_keys=False))
+        answer = Path(folder) / "reports.json"
+        place = verbs.Place(project, inventory)
+        variables = {**extra, "twinspark_discover_output": str(answer)}
+        try:
+            code = verbs.perform(place, [place.playbook("discover")], [], variables, verbs.Options())
+        finally:
+            shutil.rmtree(place.site, ignore_errors=True)
+        return Exit(code), json.loads(answer.read_text()) if answer.exists() else {}
+
+
+def write(target: Path, text: str, project: Path) -> None:
+    """Write the inventory, and beside it the link by which the project's settings arrive; an old file is kept."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.copy2(target, target.with_name(f"{target.name}.old"))
+    settings = target.parent / "group_vars"
+    if not (settings / "all").exists() and not settings.is_symlink():
+        settings.mkdir(exist_ok=True)
+        (settings / "all").symlink_to(project / "group_vars" / "all")
+    target.write_text(text)

@@ -74,9 +74,9 @@ class Shown:
         """Stages, the task at work, and a bar for each job that reports numbers."""
         parts: list[RenderableType] = [self.table()]
         if self.state.task:
-            hosts = ", ".join(sorted(self.state.hosts))
+            hosts = ", ".join(sorted(self.state.hosts.copy()))
             parts.append(Text.assemble(("  ", ""), self.state.task, (f"  [{hosts}]" if hosts else "", "dim")))
-        for host, (_, progress) in sorted(self.state.jobs.items()):
+        for host, (_, progress) in sorted(self.state.jobs.copy().items()):
             row = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=progress.total or 1, completed=progress.done if progress.total else 0, width=30)
             row.add_row(f"  {host}", bar, describe(progress))
@@ -86,7 +86,7 @@ class Shown:
     def table(self) -> Table:
         """One row a stage."""
         grid = Table.grid(padding=(0, 2))
-        for name, stage in self.state.stages.items():
+        for name, stage in list(self.state.stages.items()):  # another thread draws
             if stage.state == "running":
                 elapsed = duration(self.state.clock() - stage.began)
                 grid.add_row(self.spinner, Text(name, style="bold"), elapsed, changes(stage.changed))

@@ -1,0 +1,73 @@
+"""What a person sees while a run goes on."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from twinspark.events import read
+from twinspark.progress import Shown
+from twinspark.runstate import RunState, StageState
+
+POLL = {"job": {"progress": {"done": 40 * 2**30, "total": 160 * 2**30, "unit": "B", "rate": 0.5 * 2**30}}}
+
+
+def event(kind: str, **data: Any) -> dict[str, Any]:
+    return {"event": kind, "event_data": {"play": "Bring the weights", **data}}
+
+
+def shown(tmp_path: Path, *events: dict[str, Any]) -> str:
+    """The screen after some events, one second apart."""
+    now = iter(range(1000))
+    state = RunState(
+        {stage: StageState() for stage in ("rdma", "weights", "image")},
+        {"Prove the fabric": "rdma", "Bring the weights": "weights"},
+        clock=lambda: float(next(now)),
+    )
+    console = Console(width=110, record=True, force_terminal=True, file=(tmp_path / "out").open("w"))
+    display = Shown(state, console)
+    for raw in events:
+        display.take(read(raw))
+    console.print(display.render())
+    return console.export_text()
+
+
+def test_a_job_has_a_bar_with_numbers(tmp_path: Path) -> None:
+    text = shown(
+        tmp_path,
+        event("playbook_on_play_start", play="Prove the fabric"),
+        event("playbook_on_play_start"),
+        event("playbook_on_task_start", task="Await the download", task_uuid="1"),
+        event("runner_on_start", host="spark1", task="Await the download"),
+        event("runner_retry", host="spark1", task="Await the download", res=POLL),
+    )
+    assert "✔  rdma" in text
+    assert "·  image" in text
+    assert "Await the download  [spark1]" in text
+    assert "40 of 160 GiB, 25%, 0.5 GiB/s, 4 min 00 s left" in text
+
+
+def test_a_failure_shows_short_while_it_runs(tmp_path: Path) -> None:
+    text = shown(
+        tmp_path,
+        event("playbook_on_play_start"),
+        event("runner_on_failed", host="spark1", task="Copy", task_uuid="1", res={"msg": "no space left"}),
+        event("playbook_on_stats", play="", failures={"spark1": 1}, ok={"spark1": 3}),
+    )
+    assert "failed  spark1: Copy" in text
+    assert "no space left" not in text
+    assert "✘  weights" in text
+
+
+def test_numbers_that_are_none_break_nothing(tmp_path: Path) -> None:
+    for progress in (
+        {"done": None},
+        {"done": 3, "total": 0},
+        {"done": 3, "total": None, "rate": None, "unit": None},
+        "soon",
+    ):
+        shown(
+            tmp_path,
+            event("playbook_on_play_start"),
+            event("runner_retry", host="spark1", task="Await", res={"job": {"progress": progress}}),
+        )

@@ -30,6 +30,8 @@ image: {description: "id, created, size (bytes), tags, labels, layers; null when
 id: {description: The image's ID or an empty string., type: str, returned: always}
 history: {description: "Builds recorded on this host, the newest last: image, id, digest, repo, commit, built.",
           type: list, elements: dict, returned: always}
+tags: {description: "All name:tag that the host has under the image's name.", type: list, elements: str,
+       returned: always}
 docker: {description: Version of Docker's daemon or an empty string., type: str, returned: always}
 """
 
@@ -74,14 +76,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     version = docker_version(module)
-    image = None
+    image, tags = None, []
     if version:
-        code, out, _ = module.run_command(["docker", "image", "inspect", module.params["image"]])
+        wanted = module.params["image"]
+        code, out, _ = module.run_command(["docker", "image", "inspect", wanted])
         image = inspected(out) if code == 0 else None
+        _, out, _ = module.run_command(
+            ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", wanted.rpartition(":")[0]]
+        )
+        tags = sorted(out.split())
     module.exit_json(
         changed=False,
         image=image,
         id=image["id"] if image else "",
+        tags=tags,
         history=history(module.params["record"]),
         docker=version,
     )

@@ -168,7 +168,7 @@ class _Reader:
 
     def __init__(self, lines: list[str], cycles: bool) -> None:
         self.lines = lines
-        self.cycles = cycles or any(_CYCLES.search(line) for line in lines)
+        self.cycles = cycles or any(("_lat" in line or "cycles" in line) and _CYCLES.search(line) for line in lines)
         self.test: str | None = None
         self.settings: dict[str, str] = {}
         self.columns: list[tuple[str, str]] = []

@@ -179,7 +179,7 @@ def named(name: str, line: str = "") -> Cause:
 
 def of_line(line: str) -> Cause | None:
     """The cause that one line of output names, None when it names none."""
-    if not _ANY.search(line):
+    if line.upper() == line.lower() or not _ANY.search(line):  # a row of numbers is no error: the quick way out
         return None
     return next(named(name, line) for name, pattern in _COMPILED if pattern.search(line))
 

@@ -151,7 +151,7 @@ def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def save(params: dict[str, Any], targets: Targets, after: list[list[str]], links: dict[str, Any]) -> deadman.Change:
+def save(params: dict[str, Any], targets: Targets, script: dict[str, Any], links: dict[str, Any]) -> deadman.Change:
     """Keep a copy of all that will be touched, and the scripts that undo and apply, in the pending folder."""
     folder = Path(params["state_dir"]) / "network" / "pending"
     shutil.rmtree(folder, ignore_errors=True)
@@ -171,7 +171,7 @@ def save(params: dict[str, Any], targets: Targets, after: list[list[str]], links
     }
     write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2), 0o600)
     write_atomically(folder / "undo.sh", change.undo_script(), 0o700)
-    write_atomically(folder / "apply.sh", change.apply_script(after), 0o700)
+    write_atomically(folder / "apply.sh", change.apply_script(**script), 0o700)
     return change
 
 
@@ -257,12 +257,12 @@ def main() -> None:
         check_in_scratch(module, targets)
     if module.check_mode:
         module.exit_json(**result)
-    after = deadman.runtime_commands(
-        deadman.desired(links, rails, params["mtu"], params["arp"])
-        if present
-        else deadman.released(former, links, rails)
-    )
-    change = save(params, targets, after, before)
+    if present:
+        after = deadman.runtime_commands(deadman.desired(links, rails, params["mtu"], params["arp"]))
+        script = {"after": after}
+    else:
+        script = {"first": deadman.runtime_commands(deadman.released(former, links, rails))}
+    change = save(params, targets, script, before)
     arm(module, change)
     write(targets)
     module.run_command(change.apply_argv(), check_rc=True)

@@ -57,12 +57,17 @@ class Change:
         ]
         return "\n".join(lines) + "\n"
 
-    def apply_script(self, after: Sequence[Sequence[str]]) -> str:
-        """sh text that makes the new files the running state; netplan's exit code is left in apply.rc."""
+    def apply_script(self, first: Sequence[Sequence[str]] = (), after: Sequence[Sequence[str]] = ()) -> str:
+        """sh text that makes the new files the running state; netplan's exit code is left in apply.rc.
+
+        first, after: commands around `netplan apply`. What runs first, the files may overrule.
+        """
         lines = [
             "#!/bin/sh",
             f"cd {shlex.quote(self.folder)} || exit 1",
-            "netplan apply > apply.log 2>&1",
+            ": > apply.log",
+            *(f"{shlex.join(command)} >> apply.log 2>&1 || true" for command in first),
+            "netplan apply >> apply.log 2>&1",
             "rc=$?",
             *(f"{shlex.join(command)} >> apply.log 2>&1 || true" for command in after),
             'echo "$rc" > apply.rc.new',
@@ -176,12 +181,14 @@ def desired(
 def released(
     former: Mapping[str, Mapping[str, Any]], links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """The running state to give back when the rails are released: as remembered, without the rails' addresses."""
+    """The running state to leave when the rails are released: MTU and ARP as remembered, the rails' addresses gone.
+
+    Other addresses are the former files' business, once netplan has applied them.
+    """
     given = {}
     for name, cidr in rails.items():
         if name not in links:
             continue
-        link = dict(former.get(name, {}))
-        link["absent"] = [] if cidr in link.get("addresses", []) else [cidr]
-        given[name] = link
+        kept = {key: former[name][key] for key in ("mtu", "up", "sysctls") if key in former.get(name, {})}
+        given[name] = {**kept, "absent": [cidr] if cidr in links[name]["addresses"] else []}
     return given

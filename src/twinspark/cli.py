@@ -153,6 +153,14 @@ def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None)
 
 
 @app.command()
+def verify(inventory: Inventory = None, extra: Extra = None) -> None:
+    """Hash every byte of the weights again on every host; repairs nothing."""
+    place = Place.find(inventory)
+    variables = precheck.extra_vars(extra or [])
+    raise typer.Exit(verbs.perform(place, [place.playbook("verify")], [], variables, Options()))
+
+
+@app.command()
 def uninstall(
     inventory: Inventory = None, check: Check = False, diff: Diff = False, extra: Extra = None, yes: Yes = False
 ) -> None:

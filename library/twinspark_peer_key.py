@@ -94,8 +94,8 @@ def make(module: AnsibleModule, private: Path, public: Path, user: pwd.struct_pa
             own(private, user, 0o600, check)
             own(public, user, 0o644, check)
         return True
+    changed = own(private, user, 0o600, check)  # first: ssh-keygen does not read a key that others can read
     code, out, err = module.run_command(["ssh-keygen", "-y", "-P", "", "-f", str(private)])
-    changed = own(private, user, 0o600, check)
     if code and not changed:
         module.fail_json(
             msg=f"{private} is no private key that opens without a passphrase ({err.strip()}): move it away, run again."

@@ -262,10 +262,10 @@ def read_beacon(frame: bytes) -> tuple[str, str] | None:
     if frame[12:14] != ETHERTYPE.to_bytes(2) or not frame[14:].startswith(BEACON):
         return None
     try:
-        host, interface = json.loads(frame[14 + len(BEACON) :].decode())
+        said = json.loads(frame[14 + len(BEACON) :].decode())
     except ValueError:
         return None
-    return str(host), str(interface)
+    return tuple(said) if isinstance(said, list) and list(map(type, said)) == [str, str] else None
 
 
 def avahi(text: str, pattern: str) -> list[str]:

@@ -152,9 +152,7 @@ def _rail_problems(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     first = entries[0]
     subnets = {rail["name"]: rail["subnet"] for rail in first["rails"]}
     if len(entries) > 1 and not subnets:
-        problems.append(
-            f"{first['host']}: twinspark_rails is empty, but {len(entries)} hosts need a rail between them"
-        )
+        problems.append(f"{first['host']}: twinspark_rails is empty, but {len(entries)} hosts need a rail between them")
     for entry in entries[1:]:
         names = [rail["name"] for rail in entry["rails"]]
         if names != list(subnets):

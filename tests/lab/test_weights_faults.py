@@ -75,7 +75,7 @@ class Lab:
     def common(self, home):
         return {
             "home": home, "state_dir": f"{home}/state", "repo": REPO, "commit": COMMIT, "threads": 2, "rehash": False,
-            "ref": "main", "longest_pause": 1, "reserve_gib": 0,
+            "ref": "main", "longest_pause": 1, "reserve_gib": 0, "stall_seconds": 3,
         }  # fmt: skip
 
     def fetch(self, home, **more):
@@ -85,7 +85,7 @@ class Lab:
     def fetch_spec(self, home, **more):
         return {
             **self.common(home), "source_dir": "", "endpoint": f"http://127.0.0.1:{HUB}", "token_file": "",
-            "client": CLIENT, "xet": False, "workers": 3, "environment": {}, "stall_seconds": 3, "attempts": 4,
+            "client": CLIENT, "xet": False, "workers": 3, "environment": {}, "attempts": 4,
             **more,
         }  # fmt: skip
 

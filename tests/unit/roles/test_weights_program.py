@@ -50,10 +50,10 @@ def test_rsync_s_exit_is_told_in_words(program, code, log, permanent, words):
 
 def test_a_first_copy_is_sent_whole_and_the_rest_of_a_part_is_appended(program):
     rail = {"name": "rail1", "address": "192.168.177.11", "local": "192.168.177.12"}
-    spec = {"port": 8873, "secret_file": "/s"}
+    spec = {"port": 8873, "secret_file": "/s", "stall_seconds": 20}
     first = program("rsync").argv(spec, rail, "SUM", "/t", resumed=False)
     assert first == [
-        "rsync", "--whole-file", "--inplace", "--checksum-choice=none", "--no-motd", "--timeout=20", "--contimeout=20",
+        "rsync", "--whole-file", "--inplace", "--checksum-choice=none", "--no-motd", "--contimeout=20",
         "--port=8873", "--password-file=/s", "--address=192.168.177.12",
         "rsync://twinspark@192.168.177.11/blobs/SUM", "/t",
     ]  # fmt: skip

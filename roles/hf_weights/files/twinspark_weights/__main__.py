@@ -6,6 +6,7 @@ file from the project's module_utils.
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -29,6 +30,12 @@ def main(arguments: list[str]) -> int:
         VERBS[verb](spec)
     except Failure as failure:
         say(f"{verb}: {failure}.")
+        return 1
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            say(f"{verb}: the disk is full. Free some space, and run again: what came is kept.")
+        else:
+            say(f"{verb}: {error.filename or 'the host'}: {error.strerror or error}. Mend it, and run again.")
         return 1
     return 0
 

@@ -106,7 +106,7 @@ def move(copy: Copy, entry: Entry, rail: Mapping[str, str]) -> rsync.Outcome:
         hash_it()
     else:
         transfer.start()
-        hasher = threading.Thread(target=hash_it)
+        hasher = threading.Thread(target=hash_it, daemon=True)
         hasher.start()
         outcome = transfer.wait()
         hasher.join()
@@ -155,7 +155,7 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
     with Progress(total, "copy over the rails") as progress:
         copy = Copy(store, spec, progress, waiting)
         rails = weights.streams_of(weights.rails_between(spec["head"], spec["mine"]), spec["streams"])
-        threads = [threading.Thread(target=stream, args=(copy, rail, carried)) for rail in rails]
+        threads = [threading.Thread(target=stream, args=(copy, rail, carried), daemon=True) for rail in rails]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +16,7 @@ from core.manifest import Entry
 
 MODULE = "blobs"
 USER = "twinspark"
-IO_TIMEOUT = 20  # seconds without a byte: a cut rail says nothing by itself
+POLL = 0.2  # seconds between two looks at a transfer
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def argv(spec: Mapping[str, Any], rail: Mapping[str, str], blob: str, target: st
     """
     how = ["--append"] if resumed else ["--whole-file", "--inplace", "--checksum-choice=none"]
     return [
-        "rsync", *how, "--no-motd", f"--timeout={IO_TIMEOUT}", f"--contimeout={IO_TIMEOUT}", f"--port={spec['port']}",
+        "rsync", *how, "--no-motd", f"--contimeout={spec['stall_seconds']}", f"--port={spec['port']}",
         f"--password-file={spec['secret_file']}", f"--address={rail['local']}",
         f"rsync://{USER}@{rail['address']}/{MODULE}/{blob}", target,
     ]  # fmt: skip
@@ -52,18 +56,25 @@ def outcome(code: int, log: str) -> Outcome:
 
 
 class Transfer:
-    """One running client."""
+    """One running client, ended when nothing more comes: a cut rail says nothing by itself, and rsync's own time limit
+    does not bind its receiving side (seen with 3.5.0 to wait for ever)."""
 
     def __init__(
         self, spec: Mapping[str, Any], rail: Mapping[str, str], entry: Entry, part: Path, *, resumed: bool
     ) -> None:
         self._argv = argv(spec, rail, entry.blob, str(part), resumed=resumed)
+        self._part, self._patience = part, spec["stall_seconds"]
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. A session of its own, since rsync is two processes that end together or not at all."""
         self._process = subprocess.Popen(
-            self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            self._argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def running(self) -> bool:
@@ -71,7 +82,18 @@ class Transfer:
         return self._process is not None and self._process.poll() is None
 
     def wait(self) -> Outcome:
-        """Until it ends."""
+        """Until it ends, or is ended."""
         assert self._process is not None and self._process.stderr is not None  # noqa: S101 - for the type checker
+        size, moved = -1, time.monotonic()
+        while self.running():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=POLL)
+            now = self._part.stat().st_size
+            if now != size:
+                size, moved = now, time.monotonic()
+            elif time.monotonic() - moved > self._patience:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                return Outcome(-9, f"no byte came for {self._patience} s")
         log = self._process.stderr.read()
         return outcome(self._process.wait(), log)

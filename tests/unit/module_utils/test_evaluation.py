@@ -1,0 +1,118 @@
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+from twinspark.core import evaluation, inspect_log, proofs
+
+HERE = Path(__file__).parent
+CHANCE = {"published": [{"label": "chance", "score": 0.25, "source": "four choices"}], "compare": "chance"}
+
+
+@pytest.fixture
+def raw() -> dict:
+    """A log of Inspect 0.3.285 as its reader printed it: the lab's eight questions, twice, to vLLM 0.32 for CPU."""
+    return json.loads((HERE / "recorded/inspect_lab.json").read_text())
+
+
+def verdicts(summary: dict, settings: dict) -> dict[str, bool]:
+    return {v["name"]: v["ok"] for v in evaluation.judge(summary, settings)["verdicts"]}
+
+
+def value(judgement: dict, name: str) -> float:
+    return next(m["value"] for m in judgement["measurements"] if m["name"] == name)
+
+
+@pytest.mark.parametrize("case", cases(HERE / "cases/evaluation_argv.yaml"))
+def test_plan(case):
+    plan = evaluation.plan(case["settings"], "/i", "/logs")
+    assert plan["eval"] == case["eval"].split()
+    assert plan["retry"] == case["retry"].split()
+    assert plan["total"] == case["total"]
+    assert plan["log_dir"] == "/logs"
+
+
+def test_the_recorded_log_passes_and_agrees_with_inspect_s_own_figures(raw):
+    summary = inspect_log.summarise(raw)
+    judgement = evaluation.judge(summary, CHANCE)
+    assert all(verdicts(summary, CHANCE).values())
+    assert value(judgement, "score") == pytest.approx(summary["inspect"]["accuracy"])
+    assert judgement["measurements"][0]["stderr"] == pytest.approx(summary["inspect"]["stderr"], abs=1e-6)
+    assert value(judgement, "questions") == 8
+    assert value(judgement, "samples_scored") == 16
+    assert value(judgement, "output_tokens") == sum(
+        usage["output_tokens"] for sample in raw["samples"] for usage in sample["model_usage"].values()
+    )
+
+
+def test_a_judgement_is_a_proof(raw):
+    judgement = evaluation.judge(inspect_log.summarise(raw), CHANCE)
+    proof = proofs.build(stage="evaluate", host="spark1", written="2026-01-01T00:00:00+00:00", inputs={}, **judgement)
+    assert proof["verdict"] == "pass"
+    json.dumps(proof, allow_nan=False)
+
+
+def test_a_sample_in_error_is_left_out_of_the_score_and_stops_the_line(raw):
+    raw["samples"][0] |= {"error": "BadRequestError('too long')\nTraceback ...", "scores": None}
+    summary = inspect_log.summarise(raw)
+    assert summary["errors"] == [f"{raw['samples'][0]['id']} epoch 1: BadRequestError('too long')"]
+    assert verdicts(summary, {}) | {"samples in error": True} == dict.fromkeys(verdicts(summary, {}), True)
+    assert not verdicts(summary, {})["samples in error"]
+    assert verdicts(summary, {"max_error_share": 0.07})["samples in error"]
+
+
+def test_an_unfinished_evaluation_is_none(raw):
+    raw["header"]["status"] = "started"
+    raw["header"]["results"] = None
+    raw["samples"] = raw["samples"][:5]
+    judged = verdicts(inspect_log.summarise(raw), {})
+    assert not judged["evaluation finished"]
+    assert not judged["samples accounted for"]
+
+
+def test_no_sample_at_all(raw):
+    raw["samples"] = []
+    raw["header"]["stats"]["model_usage"] = {}
+    judged = verdicts(inspect_log.summarise(raw), CHANCE)
+    assert not judged["tokens generated"]
+    assert not judged["samples in error"]
+
+
+def test_a_score_far_off_the_published_one_is_told_and_blocks_only_if_asked(raw):
+    summary = inspect_log.summarise(raw)
+    settings = {"published": [{"label": "high", "score": 0.99}], "compare": "high"}
+    for blocks in (False, True):
+        judged = evaluation.judge(summary, {**settings, "comparison_blocks": blocks})["verdicts"][-1]
+        assert not judged["ok"]
+        assert bool(proofs.failures([judged])) == blocks
+
+
+def test_every_published_figure_stands_beside_the_score(raw):
+    settings = {"published": [{"label": "a", "score": 0.2}, {"label": "b", "score": 0.3}]}
+    judgement = evaluation.judge(inspect_log.summarise(raw), settings)
+    assert [row["label"] for row in judgement["evidence"]["comparison"]] == ["a", "b"]
+    assert "score consistent with the published one" not in {v["name"] for v in judgement["verdicts"]}
+
+
+def test_the_pause_of_a_resumed_evaluation_does_not_count():
+    spans = [("10:00:00", "10:00:10"), ("10:00:05", "10:00:20"), ("12:00:00", "12:00:04")]
+    samples = [{"started_at": f"2026-05-14T{a}+00:00", "completed_at": f"2026-05-14T{b}+00:00"} for a, b in spans]
+    assert inspect_log.busy_seconds([*samples, {"started_at": None}]) == 24.0
+
+
+@pytest.mark.parametrize("missing", ["header", "samples"])
+def test_what_is_no_log_says_what_is_missing(raw, missing):
+    broken = deepcopy(raw)
+    del broken[missing]
+    with pytest.raises(inspect_log.LogError, match=missing):
+        inspect_log.summarise(broken)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("C", 1.0), ("I", 0.0), ("P", 0.5), (True, 1.0), (0.25, 0.25), (float("nan"), None), ("maybe", None), ({}, None)],
+)
+def test_inspect_s_values(value, number):
+    assert inspect_log.value_of(value) == number

@@ -92,7 +92,7 @@ def report(
             "estimate_seconds": plan["seconds"],
             "facts": {host: fact.get("devices") for host, fact in facts["before"].items()},
             "tools": {host: fact.get("tools") for host, fact in facts["before"].items()},
-            "runs": [{key: run.get(key) for key in _KEPT} for run in (*runs["client"], *runs["server"])],
+            "runs": [_kept(run) for run in (*runs["client"], *runs["server"])],
         },
     }
 
@@ -105,6 +105,12 @@ def _planned(plan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _KEPT = ("key", "side", "unit", "port", "argv", "exit_code", "result", "took", "rows", "warnings", "cause", "text")
+
+
+def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What a proof keeps of a run: everything that it printed, and its figures without the empty columns."""
+    rows = [{key: value for key, value in row.items() if value is not None} for row in run.get("rows") or []]
+    return {key: run[key] for key in _KEPT if run.get(key) is not None} | {"rows": rows}
 
 
 def simulated(facts: Facts, tools: Iterable[str], sysfs_root: str) -> list[str]:

@@ -14,8 +14,10 @@ from rich.table import Table
 from .names import HOSTS, Lab
 from .names import lab as named
 from .shell import LabError
+from .status import HostStatus
+from .vm import up as vm
 
-app = typer.Typer(help="The lab: two container hosts, cabled back to back like two Sparks.", no_args_is_help=True)
+app = typer.Typer(help="The lab: two hosts, cabled back to back like two Sparks.", no_args_is_help=True)
 console = Console()
 complaints = Console(stderr=True)
 
@@ -44,6 +46,9 @@ def up(
     engine: Annotated[
         bool, typer.Option("--engine/--no-engine", help="With vLLM's image, the model and the services in place.")
     ] = True,
+    hosts: Annotated[
+        str, typer.Option("--hosts", help="container, or vm: slower, with a kernel and so RDMA of their own.")
+    ] = "container",
 ) -> None:
     """Bring the lab up; run again, it mends what is missing."""
     from .up import Options
@@ -51,7 +56,14 @@ def up(
 
     with told():
         lab = named(name)
-        folder = bring_up(lab, Options(engine), _say(time.monotonic()))
+        if hosts not in {"container", "vm"}:
+            raise LabError(f"hosts are container or vm, not {hosts!r}")
+        if lab.state.is_dir() and (lab.state / "lab.json").is_file() and vm.is_vm_lab(lab) != (hosts == "vm"):
+            raise LabError(
+                f"the lab {name} is up with the other kind of hosts: `twinspark lab down --name {name}` first"
+            )
+        say = _say(time.monotonic())
+        folder = vm.up(lab, say) if hosts == "vm" else bring_up(lab, Options(engine), say)
         console.print(_table(lab))
         console.print(f"inventory: {folder}", markup=False, highlight=False, soft_wrap=True)
 
@@ -60,11 +72,10 @@ def up(
 def status(name: Name = "lab", as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """What is there; exit 0 only if all of it is up."""
     from .status import as_json as encode
-    from .status import look
 
     with told():
         lab = named(name)
-        found = encode(lab, look(lab))
+        found = encode(lab, _look(lab))
         if as_json:
             print(json.dumps(found, indent=2))
         else:
@@ -98,7 +109,8 @@ def down(
 
     with told():
         say = _say(time.monotonic())
-        take_down(named(name), say)
+        lab = named(name)
+        (vm.down if vm.is_vm_lab(lab) else take_down)(lab, say)
         if purge:
             remove_shared(say)
         if engine_too and stop_engine():
@@ -112,8 +124,9 @@ def reboot(hosts: Annotated[list[str] | None, typer.Argument()] = None, name: Na
     from .up import reboot as restart
 
     with told():
+        lab = named(name)
         names = [_host(host) for host in hosts or HOSTS]
-        restart(named(name), names, _say(time.monotonic()))
+        (vm.reboot if vm.is_vm_lab(lab) else restart)(lab, names, _say(time.monotonic()))
 
 
 @app.command()
@@ -126,7 +139,8 @@ def link(
     with told():
         if state not in {"up", "down"}:
             raise LabError(f"a link goes up or down, not {state!r}")
-        set_link(named(name), _host(host), interface, state)
+        lab = named(name)
+        (vm.link if vm.is_vm_lab(lab) else set_link)(lab, _host(host), interface, state)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -137,7 +151,10 @@ def ssh(host: str, command: Annotated[list[str] | None, typer.Argument()] = None
 
     with told():
         lab = named(name)
-        argv = ssh_argv(lab, management_address(lab, _host(host)), command or [])
+        if vm.is_vm_lab(lab):
+            argv = vm.ssh_argv(lab, vm.host_of(lab, _host(host)), command or [])
+        else:
+            argv = ssh_argv(lab, management_address(lab, _host(host)), command or [])
         os.execvp(argv[0], argv)  # noqa: S606
 
 
@@ -147,13 +164,19 @@ def _host(host: str) -> str:
     return host
 
 
+def _look(lab: Lab) -> list[HostStatus]:
+    from .status import look
+
+    return vm.look(lab) if vm.is_vm_lab(lab) else look(lab)
+
+
 def _table(lab: Lab) -> Table:
-    from .status import look, services_state
+    from .status import services_state
 
     table = Table(title=f"lab {lab.name}", title_justify="left")
     for heading in ("host", "state", "management", "rails", "ssh"):
         table.add_column(heading)
-    for host in look(lab):
+    for host in _look(lab):
         shown = "\n".join(f"{interface} {state}" for interface, state in host.rails.items())
         table.add_row(host.host, host.state, host.address, shown, host.ssh)
     services = services_state(lab)

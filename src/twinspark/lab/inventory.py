@@ -14,14 +14,18 @@ from .names import USER, Lab, checkout
 HEADER = "# Written by `twinspark lab up`; the next one writes it anew.\n"
 
 
-def hosts_yaml(lab: Lab, places: Sequence[Placement]) -> str:
-    """The inventory file: group sparks holds the child group lab, which holds the hosts in rank order."""
+def hosts_yaml(lab: Lab, places: Sequence[Placement], extra: Mapping[str, Any] | None = None) -> str:
+    """The inventory file: group sparks holds the child group lab, which holds the hosts in rank order.
+
+    `extra` are connection variables besides the usual ones.
+    """
     hosts = {place.host: {"ansible_host": place.address} for place in places}
     variables: dict[str, Any] = {
         "ansible_user": USER,
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_private_key_file": str(lab.key),
         "ansible_ssh_common_args": " ".join(["-F", "/dev/null", *ssh_options(lab)]),
+        **(extra or {}),
     }
     tree = {"sparks": {"children": {"lab": {"hosts": hosts, "vars": variables}}}}
     return HEADER + yaml.safe_dump(tree, sort_keys=False, width=1000)
@@ -37,8 +41,14 @@ def lab_yaml(template: str, values: Mapping[str, Any]) -> str:
     return HEADER + environment.from_string(template).render(**values)
 
 
-def write(lab: Lab, places: Sequence[Placement], values: Mapping[str, Any]) -> Path:
-    """Write the inventory folder; its path."""
+def write(
+    lab: Lab,
+    places: Sequence[Placement],
+    values: Mapping[str, Any],
+    template: str = "lab.yml.j2",
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the inventory folder, with group_vars from `template` of lab/inventory; its path."""
     group_vars = lab.inventory / "group_vars"
     group_vars.mkdir(parents=True, exist_ok=True)
     link = group_vars / "all"
@@ -46,7 +56,7 @@ def write(lab: Lab, places: Sequence[Placement], values: Mapping[str, Any]) -> P
     if not link.is_symlink() or link.readlink() != target:
         link.unlink(missing_ok=True)
         link.symlink_to(target)
-    (lab.inventory / "hosts.yml").write_text(hosts_yaml(lab, places))
-    template = checkout() / "lab" / "inventory" / "lab.yml.j2"
-    (group_vars / "lab.yml").write_text(lab_yaml(template.read_text(), {"lab": lab.name, **values}))
+    (lab.inventory / "hosts.yml").write_text(hosts_yaml(lab, places, extra))
+    text = (checkout() / "lab" / "inventory" / template).read_text()
+    (group_vars / "lab.yml").write_text(lab_yaml(text, {"lab": lab.name, **values}))
     return lab.inventory

@@ -1,0 +1,106 @@
+"""What a VM of the lab looks like to QEMU. Pure: no file is touched here."""
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..shell import LabError
+
+SSH_PORT = 2222
+RAIL_PORTS = {"enp1s0f1np1": 7001, "enP2p1s0f1np1": 7002}
+MIB = 1500  # memory of a host; perftest's buffers and systemd need a third of it
+KVM = ("kvm", "max,-arch-capabilities")  # this feature can't be set everywhere, and nothing here needs it
+TCG = ("tcg", "max")
+
+
+@dataclass(frozen=True)
+class Vm:
+    """One VM: `index` counts from 1, `folder` holds its disks, console log, pid and monitor."""
+
+    lab: str
+    host: str
+    index: int
+    folder: Path
+
+    @property
+    def overlay(self) -> Path:
+        return self.folder / f"{self.host}.qcow2"
+
+    @property
+    def seed(self) -> Path:
+        return self.folder / f"{self.host}.seed"
+
+    @property
+    def console(self) -> Path:
+        return self.folder / f"{self.host}.console"
+
+    @property
+    def monitor(self) -> Path:
+        return self.folder / f"{self.host}.qmp"
+
+    @property
+    def pidfile(self) -> Path:
+        return self.folder / f"{self.host}.pid"
+
+    @property
+    def address(self) -> str:
+        """Management address: one of loopback's own, so that every host has its own and no port is shared."""
+        return loopback(self.lab, self.index)
+
+    def mac(self, card: int) -> str:
+        """Address of a card: 0 is management, 1 and 2 the rails. The root's .link files name the cards by it."""
+        return f"52:54:00:75:{self.index:02x}:{card:02x}"
+
+
+def loopback(lab: str, index: int) -> str:
+    """127.A.B.(10 + index), A and B from the lab's name: two labs don't meet."""
+    first, second = hashlib.sha256(lab.encode()).digest()[:2]
+    return f"127.{first % 250 + 2}.{second}.{10 + index}"
+
+
+def qemu_command() -> str:
+    """QEMU's command for this machine's own architecture."""
+    machine = platform.machine()
+    if machine not in ("x86_64", "AMD64"):
+        raise LabError(f"VM hosts are made for x86-64 so far, this machine is {machine}: use container hosts")
+    return "qemu-system-x86_64"
+
+
+def qemu_argv(vm: Vm, peer: Vm, boot: Path, accelerator: tuple[str, str]) -> list[str]:
+    """QEMU for `vm`, cabled back to back with `peer` by datagrams, so that either may restart alone.
+
+    `boot` holds `kernel` and `initrd`; `accelerator` is (name, CPU model).
+    """
+    name, cpu = accelerator
+    argv = [qemu_command(), "-name", f"ts-{vm.lab}-{vm.host}", "-machine", f"q35,accel={name}", "-cpu", cpu]
+    argv += ["-smp", "1", "-m", str(MIB), "-nodefaults", "-no-user-config", "-display", "none"]
+    argv += ["-serial", f"file:{vm.console}", "-kernel", str(boot / "kernel"), "-initrd", str(boot / "initrd")]
+    argv += ["-append", "root=LABEL=tsroot rw console=ttyS0 mitigations=off quiet"]
+    argv += _disk("root", f"file={vm.overlay},format=qcow2,cache=unsafe")
+    argv += _disk("seed", f"file={vm.seed},format=raw,readonly=on")
+    forward = f"hostfwd=tcp:{vm.address}:{SSH_PORT}-:22"
+    argv += _card(vm, 0, "management", f"user,{forward}")
+    for card, (interface, port) in enumerate(RAIL_PORTS.items(), start=1):
+        cable = f"socket,udp={peer.address}:{port},localaddr={vm.address}:{port}"
+        argv += _card(vm, card, interface, cable)
+    argv += ["-device", "virtio-rng-pci"]
+    return [*argv, "-qmp", f"unix:{vm.monitor},server=on,wait=off", "-pidfile", str(vm.pidfile), "-daemonize"]
+
+
+def _disk(name: str, options: str) -> list[str]:
+    return ["-drive", f"if=none,id={name},{options}", "-device", f"virtio-blk-pci,drive={name}"]
+
+
+def _card(vm: Vm, card: int, name: str, backend: str) -> list[str]:
+    kind, _, rest = backend.partition(",")
+    device = f"virtio-net-pci,id=card-{name},netdev={name},mac={vm.mac(card)},romfile="
+    return ["-netdev", f"{kind},id={name},{rest}", "-device", device]
+
+
+def vms(lab: str, hosts: Sequence[str], folder: Path) -> list[Vm]:
+    """The lab's VMs in rank order. Two, since two are what a back-to-back cable joins."""
+    if len(hosts) != 2:
+        raise LabError(f"VM hosts are cabled back to back and so are two, not {len(hosts)}")
+    return [Vm(lab, host, index, folder) for index, host in enumerate(hosts, start=1)]

@@ -10,6 +10,8 @@ import importlib.util
 import json
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -512,3 +514,124 @@ def test_a_directory_of_the_owner_s_is_copied_and_hashed_once(lab, home):
     assert by_path["a.safetensors"] == hashlib_name(lab, "a.safetensors")
     assert lab.info(lab.head, home)["state"] == "verified"
     assert hashlib.sha256(b"{}" + b" " * 298).hexdigest() == by_path["config.json"]
+
+
+# Whole applies: the playbook itself, with the small model and proofs of its own.
+
+
+@pytest.fixture
+def apply(lab, tmp_path):
+    """Start the weights playbook for the small model; what it leaves is removed."""
+    folder = f"{BASE}/apply"
+    lab.faults()
+    told = {
+        "hf_weights_repo": REPO, "hf_weights_revision": COMMIT, "hf_weights_endpoint": f"http://127.0.0.1:{HUB}",
+        "hf_weights_home": folder, "hf_weights_port": PORT, "hf_weights_reserve_gib": 0, "twinspark_override": ["rdma"],
+        "twinspark_proofs_dir": f"{BASE}/proofs", "twinspark_controller_dir": str(tmp_path), "hf_weights_allow": ["*"],
+    }  # fmt: skip
+
+    def start(**more):
+        argv = [
+            str(Path(sys.executable).parent / "ansible-playbook"), "-i", INVENTORY, str(ROOT / "playbooks/weights.yml"),
+            "-e", json.dumps({**told, **more}),
+        ]  # fmt: skip
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        return subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+        )
+
+    start.home = folder
+    clean = f"sudo rm -rf {folder} {BASE}/proofs /var/lib/twinspark/weights/models--faults--model"
+    for host in (lab.head, lab.other):
+        lab.run(host, clean)
+    yield start
+    for host in (lab.head, lab.other):
+        lab.run(host, clean)
+
+
+def times_asked_for(lab, name):
+    """How often a file's bytes were asked for from their beginning."""
+    requests = json.loads(lab.hub("GET", "/_lab/requests"))
+    return sum(1 for r in requests if r["method"] == "GET" and r["path"].endswith(name) and not r["range"])
+
+
+def proof_of(lab):
+    return json.loads(lab.run(lab.head, f"sudo cat {BASE}/proofs/weights.json"))
+
+
+def test_two_applies_at_once_download_once_and_the_next_changes_nothing(lab, apply):
+    lab.faults({"fault": "slow", "rate": 3 * MIB, "path": "*.safetensors", "count": -1})
+    both = [apply() for _ in range(2)]
+    logs = [process.communicate()[0] for process in both]
+    codes = [process.returncode for process in both]
+    assert 0 in codes, logs
+    for code, log in zip(codes, logs, strict=True):  # the other waited, or refused in words
+        assert code == 0 or "twinspark-job-weights" in log or "still running" in log, log
+    assert times_asked_for(lab, "a.safetensors") == 1
+    assert proof_of(lab)["verdict"] == "pass"
+    lab.faults()
+    third = apply()
+    log = third.communicate()[0]
+    assert third.returncode == 0, log
+    assert log.count("changed=0") == 2, log
+    assert json.loads(lab.hub("GET", "/_lab/requests")) == []
+
+
+def test_a_killed_controller_does_not_end_the_download_and_the_next_apply_goes_on(lab, apply):
+    lab.faults({"fault": "slow", "rate": 2 * MIB, "path": "*.safetensors", "count": -1})
+    first = apply()
+    lab.run(
+        lab.head,
+        "for i in $(seq 1200); do systemctl is-active -q twinspark-job-weights-fetch && "
+        f"[ -n \"$(find {apply.home} -name '*.incomplete' 2>/dev/null)\" ] && exit 0; sleep 0.2; done; exit 1",
+    )
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = apply()
+    log = second.communicate()[0]
+    assert second.returncode == 0, log
+    assert times_asked_for(lab, "a.safetensors") == 1
+    files = proof_of(lab)["evidence"]["files"]
+    assert set(files) == set(SIZES)
+    assert all(len(set(f["sha256"].values())) == 1 and len(f["sha256"]) == 2 for f in files.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"hf_weights_revision": "main"}, "no full commit"),
+        ({"hf_weights_revision": "2" * 40}, "does not exist"),
+        ({"hf_weights_reserve_gib": 10**6}, "GiB required"),
+        ({"hf_weights_endpoint": "http://127.0.0.1:9"}, "hf_weights_endpoint"),
+    ],
+    ids=["a branch", "no such commit", "no room", "no Hub"],
+)
+def test_what_can_t_be_is_told_in_one_sentence_before_anything_comes(lab, apply, more, words):
+    process = apply(**more)
+    log = process.communicate()[0]
+    assert process.returncode != 0
+    assert words in log
+    assert lab.final_names(lab.head, apply.home) == {}
+    assert lab.run(lab.head, "systemctl is-active twinspark-job-weights-serve 2>&1; true").strip() != "active"
+
+
+def test_a_token_leaves_no_trace(lab, apply, tmp_path):
+    secret = "hf_" + "s3cr3t" * 6
+    lab.run(lab.head, f"cat > {BASE}/data/{REPO}/token", stdin=secret.encode())
+    try:
+        refused = apply()
+        assert "hf_weights_token_file" in refused.communicate()[0]
+        token = tmp_path / "token"
+        token.write_text(secret + "\n")
+        process = apply(hf_weights_token_file=str(token))
+        log = process.communicate()[0]
+    finally:
+        lab.run(lab.head, f"rm {BASE}/data/{REPO}/token")
+    assert process.returncode == 0, log
+    assert secret not in log
+    found = lab.run(
+        lab.head,
+        f"sudo grep -rlF {secret} /var/lib/twinspark /run/twinspark {BASE}/proofs {apply.home}/state 2>/dev/null; "
+        f"sudo journalctl --no-pager 2>/dev/null | grep -cF {secret}; true",
+    )
+    assert found.strip() == "0"

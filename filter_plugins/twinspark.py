@@ -18,7 +18,7 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
 from ansible.module_utils.twinspark import fabric as _fabric  # noqa: E402
 from ansible.module_utils.twinspark import known_hosts as _known_hosts  # noqa: E402
 from ansible.module_utils.twinspark import net_verdicts as _net_verdicts  # noqa: E402
-from ansible.module_utils.twinspark import netplan as _netplan  # noqa: E402
+from ansible.module_utils.twinspark import network_plan as _network_plan  # noqa: E402
 from ansible.module_utils.twinspark import preflight as _preflight  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def twinspark_network_plan(
     entries: Sequence[Mapping[str, Any]], host: str, states: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What would be done to a host's network, and what speaks against it."""
-    return dataclasses.asdict(_netplan.plan(_fabric.me_of(entries, host), states, entries, settings))
+    return dataclasses.asdict(_network_plan.plan(_fabric.me_of(entries, host), states, entries, settings))
 
 
 def twinspark_network_verdicts(

@@ -24,6 +24,7 @@ options:
          elements: str, default: []}
   mtu: {description: MTU of the rails in bytes., type: int, default: 9000}
   arp: {description: ARP settings of the rails., type: dict, default: {}}
+  former: {description: Interfaces that are no rails any more with their addresses., type: dict, default: {}}
   drift: {description: "How the kernel differs from the plan: interface, what, current, desired.", type: list,
           elements: dict, default: []}
   confirm_seconds: {description: Seconds after which an unconfirmed change is undone., type: int, default: 60}
@@ -70,6 +71,7 @@ ARGUMENTS: dict[str, Any] = {
     "keep": {"type": "list", "elements": "str", "default": []},
     "mtu": {"type": "int", "default": 9000},
     "arp": {"type": "dict", "default": {}},
+    "former": {"type": "dict", "default": {}},
     "drift": {"type": "list", "elements": "dict", "default": []},
     "confirm_seconds": {"type": "int", "default": 60},
     "state_dir": {"type": "path", "default": "/var/lib/twinspark"},
@@ -223,7 +225,9 @@ def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any
     """The links as they run now, and the state of all that may be touched, as an undo gives it back."""
     _, out, _ = module.run_command(["ip", "-json", "address", "show"])
     links = {link["name"]: link for link in kernel.links(out)}
-    added = {name: [] for name in module.params["keep"]} | {name: [cidr] for name, cidr in rails.items()}
+    added = {name: [] for name in [*module.params["keep"], *module.params["former"]]} | {
+        name: [cidr] for name, cidr in rails.items()
+    }
     sysctls: dict[str, dict[str, Any]] = {}
     routes: dict[str, list[str]] = {}
     for name in added:
@@ -258,8 +262,8 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(**result)
     if present:
-        after = deadman.runtime_commands(deadman.desired(links, rails, params["mtu"], params["arp"]))
-        script = {"after": after}
+        wished = deadman.desired(links, rails, params["mtu"], params["arp"]) | deadman.left(links, params["former"])
+        script = {"after": deadman.runtime_commands(wished)}
     else:
         script = {"first": deadman.runtime_commands(deadman.released(former, links, rails))}
     change = save(params, targets, script, before)

@@ -178,6 +178,15 @@ def desired(
     }
 
 
+def left(links: Mapping[str, Mapping[str, Any]], former: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
+    """The running state of interfaces that are no rails any more: without the addresses that they had as rails."""
+    return {
+        name: {"absent": [address for address in addresses if address in links[name]["addresses"]]}
+        for name, addresses in former.items()
+        if name in links
+    }
+
+
 def released(
     former: Mapping[str, Mapping[str, Any]], links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:

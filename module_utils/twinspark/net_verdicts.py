@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fabric import paths_of
-from .netplan import drift
+from .network_plan import drift
 
 Verdict = dict[str, Any]
 RUN_AGAIN = "`twinspark apply --stage network`"
@@ -27,7 +27,7 @@ def judge(
 ) -> dict[str, Any]:
     """verdicts, measurements and evidence of the network stage.
 
-    settings: path, mtu, arp, as for netplan.plan.
+    settings: path, mtu, arp, as for network_plan.plan.
     """
     verdicts: list[Verdict] = []
     measurements: list[dict[str, Any]] = []

@@ -1,20 +1,16 @@
-"""The rails' netplan file: its text, who else names the rails' interfaces, and what would have to change.
+"""netplan files: the rails' own, and how the rails are taken out of others.
 
-Files' texts and the kernel's state come in, a plan goes out. YAML is parsed on the controller only, so hosts need
-nothing but the standard library.
+YAML is parsed on the controller only, so hosts need nothing but the standard library.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 HEADER = "# Managed by twinspark: changes made by hand are seen and undone. Settings: twinspark_rails.\n"
-FUNCTIONS = re.compile(r"f\d+np\d+$")
 # Keys of netplan whose values are secrets (Wi-Fi, 802.1X, WireGuard): they stay on the host.
 _SECRET = re.compile(
     r"""\b(password|client-key-password|key|private|shared|psk)(["']?[ \t]*:[ \t]*)"""
@@ -24,17 +20,6 @@ _SECRET = re.compile(
 
 class NetplanError(ValueError):
     """A netplan file that can't be read; the message says which, where, and what to do."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What would be done to one host. `refusals` are sentences; with any of them nothing is done."""
-
-    content: str
-    sysctl_content: str
-    refusals: list[str] = field(default_factory=list)
-    takeovers: list[dict[str, Any]] = field(default_factory=list)
-    drift: list[dict[str, Any]] = field(default_factory=list)
 
 
 def render(rails: Sequence[Mapping[str, Any]], mtu: int) -> str:
@@ -198,191 +183,3 @@ def takeover(path: str, text: str, rails: set[str], links: Mapping[str, Mapping[
             "refusal": f"{path} names {', '.join(named)} in a form that can't be taken out safely: do it by hand",
         }
     return {"path": path, "interfaces": named, "ids": ids, "remove": rest is None}
-
-
-def plan(
-    me: Mapping[str, Any],
-    states: Mapping[str, Mapping[str, Any]],
-    fabric: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
-) -> Plan:
-    """Compare what a host is with what it shall be.
-
-    me: the host's fabric entry. states: host to what twinspark_network_info found there (links, files, management,
-    wire, free_bytes, foreign, sysctls). settings: path, mtu, takeover (bool), arp (dict of sysctl values).
-    """
-    state = states[me["host"]]
-    links = {link["name"]: link for link in state["links"]}
-    rails = me["rails"]
-    names = {rail["interface"] for rail in rails}
-    takeovers, refusals = _owners(state, names, links, settings)
-    refusals = [
-        *_unfit(state, settings),
-        *_missing(me, links),
-        *_management(me, state),
-        *_carrier(me, states, fabric),
-        *_overlaps(me, state),
-        *_on_the_wire(me, state),
-        *refusals,
-    ]
-    return Plan(
-        content=render(rails, settings["mtu"]),
-        sysctl_content=render_sysctl(rails, settings["arp"]),
-        refusals=refusals,
-        takeovers=takeovers,
-        drift=drift(rails, state, settings),
-    )
-
-
-def drift(
-    rails: Sequence[Mapping[str, Any]], state: Mapping[str, Any], settings: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """How the running kernel differs from the plan: [{interface, what, current, desired}]. Files are compared apart."""
-    links = {link["name"]: link for link in state["links"]}
-    found: list[dict[str, Any]] = []
-    for rail in rails:
-        link = links.get(rail["interface"], {"addresses": [], "mtu": None, "up": False})
-        values = [
-            ("addresses", sorted(link["addresses"]), [rail["cidr"]]),
-            ("mtu", link["mtu"], settings["mtu"]),
-            ("up", link["up"], True),
-        ]
-        sysctls = state["sysctls"].get(rail["interface"], {})
-        values += [(key, sysctls.get(key), value) for key, value in sorted(settings["arp"].items())]
-        found += [
-            {"interface": rail["interface"], "what": what, "current": current, "desired": desired}
-            for what, current, desired in values
-            if current != desired
-        ]
-    return found
-
-
-def _owners(
-    state: Mapping[str, Any], names: set[str], links: Mapping[str, Any], settings: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    takeovers: list[dict[str, Any]] = []
-    refusals = [
-        f"{owner['path']} ({owner['kind']}) configures {owner['interface']}: remove it, so that netplan owns the rail"
-        for owner in state.get("foreign", [])
-        if any(fnmatch.fnmatchcase(name, owner["interface"]) for name in names)
-    ]
-    for file in state["files"]:
-        if file["path"] == settings["path"]:
-            continue
-        try:
-            found = takeover(file["path"], file["text"], names, links)
-        except NetplanError as error:
-            refusals.append(str(error))
-            continue
-        if found and found.get("refusal"):
-            refusals.append(found["refusal"])
-        elif found and not settings["takeover"]:
-            refusals.append(
-                f"{found['path']} also configures {', '.join(found['interfaces'])}: remove that, or consent with "
-                "cx7_network_takeover: true, which keeps the original for uninstall"
-            )
-        elif found:
-            takeovers.append(found)
-    return takeovers, refusals
-
-
-def _unfit(state: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    found = []
-    if not state.get("netplan_installed"):
-        found.append("netplan is not installed: apt-get install netplan.io")
-    for place, free in state.get("free_bytes", {}).items():
-        if free < settings.get("min_free_bytes", 1 << 20):
-            found.append(f"{place} has {free} bytes free, too few to write a file safely: make room")
-    return found
-
-
-def _missing(me: Mapping[str, Any], links: Mapping[str, Any]) -> list[str]:
-    alike = sorted(name for name in links if FUNCTIONS.search(name))
-    there = f"it has {', '.join(alike)}" if alike else "it has no ConnectX interface"
-    return [
-        f"interface {rail['interface']} of {rail['name']} is not there ({there}): correct twinspark_rails for this host"
-        for rail in me["rails"]
-        if rail["interface"] not in links
-    ]
-
-
-def _management(me: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    management = state.get("management", {})
-    carriers = {management.get("interface"), *management.get("lower", [])}
-    return [
-        f"{rail['interface']} carries the management connection: {rail['name']} can't use it; "
-        "connect over another interface, or name another in twinspark_rails"
-        for rail in me["rails"]
-        if rail["interface"] in carriers
-    ] + [
-        f"{path} holds a change of {management['interface']} that was never applied, and it carries the management "
-        "connection: apply it yourself (`netplan try`), or take it back, before twinspark applies the rails"
-        for path in _waiting(state, management.get("interface", ""))
-    ]
-
-
-def _waiting(state: Mapping[str, Any], interface: str) -> list[str]:
-    """Files that name the management's interface when netplan would now generate something else for it."""
-    links = {link["name"]: link for link in state["links"]}
-    others = state.get("boot", {}).get("others", [])
-    found = []
-    for file in state["files"]:
-        try:
-            network = parse(file["path"], file["text"])
-        except NetplanError:
-            continue  # refused elsewhere, in a sentence of its own
-        for kind, name, settings in stanzas(network):
-            generated = re.compile(rf"netplan-{re.escape(name)}[.-]")
-            if interface in claimed(kind, name, settings, links) and any(map(generated.search, others)):
-                found.append(file["path"])
-    return found
-
-
-def _carrier(
-    me: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], fabric: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """No carrier counts only when the peers' ends are up: a peer that is still down takes the light with it."""
-    found = []
-    links = {link["name"]: link for link in states[me["host"]]["links"]}
-    mine = {rail["interface"] for rail in me["rails"]}
-    lit = sorted(n for n, link in links.items() if FUNCTIONS.search(n) and link["carrier"] and n not in mine)
-    for rail in me["rails"]:
-        link = links.get(rail["interface"])
-        if link is None or not link["up"] or link["carrier"]:
-            continue
-        ends = [
-            {other["name"]: other for other in states[entry["host"]]["links"]}.get(peer["interface"])
-            for entry in fabric
-            if entry["host"] != me["host"]
-            for peer in entry["rails"]
-            if peer["name"] == rail["name"]
-        ]
-        if all(end is not None and end["up"] for end in ends):
-            hint = (
-                f"but {', '.join(lit)} has: the cable is in the other cage; name those interfaces in twinspark_rails"
-                if lit
-                else "check the cable and both of its ends"
-            )
-            found.append(f"{rail['interface']} of {rail['name']} has no carrier, {hint}")
-    return found
-
-
-def _overlaps(me: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    mine = {rail["interface"] for rail in me["rails"]}
-    return [
-        f"{rail['name']} ({rail['subnet']}) overlaps with {address} on {link['name']}: choose another subnet"
-        for rail in me["rails"]
-        for link in state["links"]
-        if link["name"] not in mine
-        for address in link["addresses"]
-        if ":" not in address and ipaddress.ip_interface(address).network.overlaps(ipaddress.ip_network(rail["subnet"]))
-    ]
-
-
-def _on_the_wire(me: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{rail['address']} of {rail['name']} is already used on the wire by {mac}: find that device, or choose "
-        "another address"
-        for rail in me["rails"]
-        if (mac := state.get("wire", {}).get(rail["address"]))
-    ]

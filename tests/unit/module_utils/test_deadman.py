@@ -123,6 +123,12 @@ def test_releasing_takes_the_rails_addresses_away_and_gives_the_rest_back():
     assert given == {"rail": {"mtu": 1500, "up": True, "sysctls": {"arp_ignore": 0}, "absent": ["192.168.177.11/24"]}}
 
 
+def test_an_interface_that_is_no_rail_any_more_loses_its_address():
+    links = {"old": {"addresses": ["192.168.177.11/24", "10.9.9.9/24"]}}
+    given = deadman.left(links, {"old": ["192.168.177.11/24"], "unplugged": ["192.168.178.11/24"]})
+    assert given == {"old": {"absent": ["192.168.177.11/24"]}}
+
+
 def test_configuring_deletes_what_does_not_belong():
     links = {"rail": {"addresses": ["192.168.177.11/24", "10.9.9.9/24"]}}
     wanted = deadman.desired(links, {"rail": "192.168.177.11/24"}, 9000, {"arp_ignore": 1})

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.support import cases
-from twinspark.core import fabric, netplan
+from twinspark.core import fabric, netplan, network_plan
 
 HERE = Path(__file__).parent / "cases"
 RAILS = [
@@ -56,7 +56,7 @@ def found(laid_over):
 @pytest.mark.parametrize("case", cases(HERE / "netplan_plan.yaml"))
 def test_plan(case):
     states = {"spark1": found(case.get("state", {})), "spark2": found(case.get("peer", {}))}
-    plan = netplan.plan(ENTRIES[0], states, ENTRIES, {**SETTINGS, **case.get("settings", {})})
+    plan = network_plan.plan(ENTRIES[0], states, ENTRIES, {**SETTINGS, **case.get("settings", {})})
     expect = case["expect"]
     refusals = expect.get("refusals", [])
     assert len(plan.refusals) == len(refusals)
@@ -64,6 +64,7 @@ def test_plan(case):
         assert part in sentence
     if "takeovers" in expect:
         assert [takeover["path"] for takeover in plan.takeovers] == expect["takeovers"]
+    assert plan.former == expect.get("former", {})
     if "drift" in expect:
         assert [f"{item['interface']} {item['what']}" for item in plan.drift] == expect["drift"]
 

@@ -42,6 +42,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.docker import daemon_problem, inspected
 
+ARGUMENTS: dict[str, Any] = {
+    "image": {"type": "str", "required": True},
+    "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
+}
+
 
 def history(path: str) -> list[dict[str, Any]]:
     """The recorded builds; a file that is none counts as no history, since it only saves a rebuild."""
@@ -68,13 +73,7 @@ def docker_version(module: AnsibleModule) -> str:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        {
-            "image": {"type": "str", "required": True},
-            "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     version = docker_version(module)
     image, tags = None, []
     if version:

@@ -37,6 +37,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.files import write_atomically
 from ansible.module_utils.twinspark.image import previous, recorded
 
+ARGUMENTS: dict[str, Any] = {
+    "entry": {"type": "dict", "required": True},
+    "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
+}
+
 
 def text_of(history: list[dict[str, Any]]) -> str:
     """The text of the record."""
@@ -45,13 +50,7 @@ def text_of(history: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        {
-            "entry": {"type": "dict", "required": True},
-            "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     path = Path(module.params["record"])
     try:
         old = json.loads(path.read_text())

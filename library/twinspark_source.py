@@ -34,9 +34,16 @@ after: {description: Commit that is checked out now., type: str, returned: alway
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.source import fetch_problem, steps
+
+ARGUMENTS: dict[str, Any] = {
+    "repo": {"type": "str", "required": True},
+    "commit": {"type": "str", "required": True},
+    "dest": {"type": "path", "required": True},
+}
 
 
 def head_of(module: AnsibleModule, dest: str) -> tuple[str, bool]:
@@ -52,14 +59,7 @@ def head_of(module: AnsibleModule, dest: str) -> tuple[str, bool]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        {
-            "repo": {"type": "str", "required": True},
-            "commit": {"type": "str", "required": True},
-            "dest": {"type": "path", "required": True},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     repo, commit, dest = (module.params[key] for key in ("repo", "commit", "dest"))
     before, dirty = head_of(module, dest)
     changed = before != commit or dirty

@@ -33,23 +33,23 @@ before: {description: ActiveState and UnitFileState before., type: dict, returne
 """
 
 import subprocess
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.jobs import properties
 from ansible.module_utils.twinspark.serve import unit_commands
 
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
+    "enabled": {"type": "bool"},
+    "timeout": {"type": "int", "default": 180},
+}
+
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        {
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
-            "enabled": {"type": "bool"},
-            "timeout": {"type": "int", "default": 180},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     name, timeout = module.params["name"], module.params["timeout"]
     keys = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
     _, out, _ = module.run_command(["systemctl", "show", name, f"--property={keys}"])

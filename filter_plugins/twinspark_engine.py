@@ -78,5 +78,4 @@ class FilterModule:
             "twinspark_serve_reasons": _serve.restart_reasons,
             "twinspark_serve_memory": _serve.memory_verdict,
             "twinspark_serve_verdicts": _serve.verdicts,
-            "twinspark_serve_death": _serve.death,
         }

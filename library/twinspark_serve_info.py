@@ -17,7 +17,6 @@ options:
   url: {description: Base URL of the endpoint; empty for none., type: str, default: ""}
   peers: {description: "Other ranks: name, and ssh (argv up to the command).", type: list, elements: dict, default: []}
   lines: {description: Lines from the end of the log to return., type: int, default: 12}
-  tries: {description: How often systemd starts the unit before it gives up., type: int, default: 3}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -64,7 +63,6 @@ ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "default": ""},
     "peers": {"type": "list", "elements": "dict", "default": []},
     "lines": {"type": "int", "default": 12},
-    "tries": {"type": "int", "default": 3},
 }
 # The start of a log names ranks and devices, its end names the cause of a death; a served week lies between.
 HEAD_LINES, TAIL_LINES = 4000, 600
@@ -135,7 +133,7 @@ def main() -> None:
     text = [line for _, line in lines]
     found, image_id = docker(module)
     answer = health(params["url"]) if params["url"] else {"status": None, "error": ""}
-    dead = [host for host, unit in ranks.items() if serve.dead(unit, params["tries"])]
+    dead = [host for host, unit in ranks.items() if serve.dead(unit)]
     ready = answer["status"] == 200 and not dead
     started, ready_at = serve.milestones(lines)
     state = {

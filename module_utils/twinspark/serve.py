@@ -96,15 +96,15 @@ def memory_verdict(
     }
 
 
-def dead(unit: Mapping[str, str], tries: int) -> bool:
-    """Whether a rank has died for good: it failed, or it is between two tries of a start that goes on failing.
+def dead(unit: Mapping[str, str]) -> bool:
+    """Whether a rank has died since it was started by hand, even if systemd is about to try it again.
 
-    The first try again is given its chance: two ranks that boot together may miss each other once.
+    A start waits for the other ranks by itself, so what ends it is a cause that the next try meets as well.
     """
     if "unreachable" in unit:
         return False
     again = unit.get("SubState") == "auto-restart" or int(unit.get("NRestarts") or 0) > 0
-    return unit.get("ActiveState") in ("failed", "inactive") or (again and int(unit.get("NRestarts") or 0) >= tries - 1)
+    return again or unit.get("ActiveState") in ("failed", "inactive")
 
 
 def milestones(lines: Sequence[tuple[float, str]]) -> tuple[float | None, float | None]:
@@ -159,17 +159,17 @@ def restart_reasons(
     return reasons
 
 
-def death(host: str, serve: Mapping[str, Any]) -> str:
-    """One sentence on a rank that died, with its cause and cure where they are known."""
+def death(serve: Mapping[str, Any]) -> dict[str, str]:
+    """Reason and cure of a rank that died: from the known deaths, else its unit's state and its last words."""
     why = serve.get("cause")
-    unit = serve.get("unit", {})
     if why:
-        return f"{host}: {why['name']}: {why['line']} Cure: {why['cure']}."
+        return {"reason": f"{why['name']}: {why['line']}", "cure": why["cure"]}
+    unit = serve.get("unit") or {}
     last = (serve.get("log_tail") or ["its log is empty"])[-1]
-    return (
-        f"{host}: unit {unit.get('ActiveState')}/{unit.get('Result')}, exit {unit.get('ExecMainStatus')}: {last} "
-        f"Read `journalctl -u twinspark-vllm` there."
-    )
+    return {
+        "reason": f"{unit.get('Result') or 'no unit'}, exit {unit.get('ExecMainStatus', '?')}: {last}",
+        "cure": "read `journalctl -u twinspark-vllm` there, mend the cause and run `twinspark apply --stage serve`",
+    }
 
 
 def verdicts(
@@ -187,8 +187,7 @@ def verdicts(
                 "ok": up,
                 "measured": state,
                 "required": "active",
-                "reason": "" if up else death(host, serve),
-                "cure": "run `twinspark apply --stage serve` again",
+                **({"reason": "", "cure": ""} if up else death(serve)),
             }
         )
         network = (serve.get("nccl") or {}).get("network", "")
@@ -204,15 +203,19 @@ def verdicts(
                     "cure": "run `twinspark apply --stage rdma`, and see NCCL_IB_HCA in docs/serving.md",
                 }
             )
+    phase = found.get(hosts[0], {}).get("phase", "")
+    waiting = f"; the head was at: {phase}" if phase not in ("", "answering") else ""
     judged.append(
         {
             "name": "canary",
             "ok": bool(canary.get("ok")),
+            # With a rank dead there is nothing to add: the death is the reason.
+            "blocks": all(v["ok"] for v in judged),
             "measured": canary.get("tokens"),
             "required": canary.get("min_tokens", 1),
             "unit": "tokens",
-            "reason": canary.get("error") or "",
-            "cure": "believe the canary and not /health: run `twinspark apply --stage serve`, which restarts the pair",
+            "reason": f"{canary['error']}{waiting}" if canary.get("error") else "",
+            "cure": "run `twinspark apply --stage serve`, which restarts the pair; /health is not to be believed",
         }
     )
     return judged

@@ -48,13 +48,13 @@ def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
         ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, False),
         ({"ActiveState": "failed", "SubState": "failed", "NRestarts": "2"}, True),
         ({"ActiveState": "inactive"}, True),
-        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, False),
-        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "2"}, True),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, True),
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "1"}, True),
         ({"unreachable": "ssh: no route"}, False),
     ],
 )
-def test_a_rank_is_dead_when_its_tries_go_on_failing(unit, dead):
-    assert serve.dead(unit, 3) is dead
+def test_a_rank_is_dead_even_while_systemd_tries_again(unit, dead):
+    assert serve.dead(unit) is dead
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,17 @@ def test_a_dead_rank_is_named_with_its_cause():
     )
     verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, {"ok": False, "error": "refused"}, rdma=False)
     assert [v["ok"] for v in verdicts] == [True, False, False]
-    assert "free memory: ValueError: Free memory Cure: stop something" in verdicts[1]["reason"]
-    assert "exit-code, exit 1: its log is empty" in serve.death("b", {**worker, "cause": None})
+    assert verdicts[1]["reason"] == "free memory: ValueError: Free memory"
+    assert verdicts[1]["cure"] == "stop something"
+    assert not verdicts[2]["blocks"]  # the death is the reason
+    assert serve.death({**worker, "cause": None})["reason"] == "exit-code, exit 1: its log is empty"
+
+
+def test_a_pair_that_is_not_ready_in_time_says_how_far_it_came():
+    found = {"a": seen(phase="loading weights"), "b": seen()}
+    canary_verdict = serve.verdicts(["a", "b"], found, {"ok": False, "error": "Connection refused"}, rdma=False)[-1]
+    assert canary_verdict["reason"] == "Connection refused; the head was at: loading weights"
+    assert canary_verdict["blocks"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-ROLES := preflight peer_ssh cx7_network rdma_verify uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+ROLES := preflight peer_ssh cx7_network rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test lint unit molecule molecule-down lock

@@ -14,7 +14,7 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import perftest_run, rdma_fabric, rdma_plan, rdma_verdicts  # noqa: E402
+from ansible.module_utils.twinspark import nccl, perftest_run, proofs, rdma_fabric, rdma_plan, rdma_verdicts  # noqa: E402
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -55,6 +55,23 @@ def twinspark_rdma_report(
     return rdma_verdicts.report(fabric, plan, facts, runs, limits)
 
 
+def twinspark_nccl_judge(
+    logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits: Mapping[str, float]
+) -> dict[str, Any]:
+    """verdicts, measurements and the lines they rest on, from each host's log."""
+    return nccl.judge(logs, devices, nccl.Limits(float(limits["bus_b_s"]), float(limits["ceiling_b_s"])))
+
+
+def twinspark_nccl_memory(meminfo: str, largest: int) -> dict[str, Any]:
+    """Whether there is room for the test, from /proc/meminfo."""
+    return nccl.memory(meminfo, int(largest))
+
+
+def twinspark_verdict_sentence(verdict: Mapping[str, Any]) -> str:
+    """A verdict as one sentence."""
+    return proofs.sentence(verdict)
+
+
 class FilterModule:
     """What Ansible looks for."""
 
@@ -65,4 +82,7 @@ class FilterModule:
             "twinspark_rdma_clients": twinspark_rdma_clients,
             "twinspark_rdma_cause": twinspark_rdma_cause,
             "twinspark_rdma_report": twinspark_rdma_report,
+            "twinspark_nccl_judge": twinspark_nccl_judge,
+            "twinspark_nccl_memory": twinspark_nccl_memory,
+            "twinspark_verdict_sentence": twinspark_verdict_sentence,
         }

@@ -122,6 +122,7 @@ _NUMBER = re.compile(r"^[-+]?(?:\d{1,30}(?:\.\d{0,30})?|inf(?:inity)?|nan)(?:e[-
 _RULE = re.compile(r"^\s*-{20,}\s*$")
 _WAITING = re.compile(r"Waiting for client")
 _CYCLES = re.compile(r"^#, cycles\s*$|\bib_\w+_lat\b.*\s(?:-C|--report-cycles)(?:\s|$)")
+LONGEST = 2000  # characters of a line in which a command is looked for
 READY = "Waiting for client to connect"
 
 
@@ -168,7 +169,9 @@ class _Reader:
 
     def __init__(self, lines: list[str], cycles: bool) -> None:
         self.lines = lines
-        self.cycles = cycles or any(("_lat" in line or "cycles" in line) and _CYCLES.search(line) for line in lines)
+        self.cycles = cycles or any(
+            ("_lat" in line or "cycles" in line) and _CYCLES.search(line[:LONGEST]) for line in lines
+        )
         self.test: str | None = None
         self.settings: dict[str, str] = {}
         self.columns: list[tuple[str, str]] = []

@@ -140,6 +140,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"Received \d+ times ADDR_ERROR|rdma_resolve_(?:addr|route) failed|RDMA_CM_EVENT_(?:ADDR|ROUTE)_ERROR"
         r"|Failed to resolve RDMA CM (?:address|route)|Problem in resolving basic address",
     ),
+    # Reject reason 8 is "invalid service ID": nothing listens at that port. Event 8 is the rejection itself.
+    ("no_server", r"RDMA_CM_EVENT_REJECTED; error: 8\b|Unexpected CM event bl blka 8\b"),
     ("cm_rejected", r"RDMA_CM_EVENT_REJECTED|RDMA_CM_EVENT_CONNECT_ERROR"),
     ("no_server", r"RDMA_CM_EVENT_UNREACHABLE|Failed to connect RDMA CM client"),
     ("gid_mismatch", r"Found Incompatibility issue with GID types"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import cases
@@ -72,6 +72,7 @@ TOKENS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(TOKENS).map("".join), st.lists(TOKENS).map(" ".join)))
 def test_any_text_parses_or_raises_the_one_error(text):
     with suppress(PerftestError):
@@ -80,6 +81,7 @@ def test_any_text_parses_or_raises_the_one_error(text):
             assert all(0 <= number < float("inf") for number in numbers)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_output_parses_or_raises_the_one_error(data):
     text = data.draw(st.sampled_from([p.values[0] for p in RECORDED]))["text"]
@@ -89,6 +91,7 @@ def test_a_damaged_output_parses_or_raises_the_one_error(data):
         parse_any(text[:cut] + more + text[cut + data.draw(st.integers(0, 20)) :])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**23), st.floats(0.11, 400), st.floats(0.11, 400), st.floats(0.001, 20))
 def test_what_the_format_string_prints_is_read_back(size, peak, average, rate):
     heading = " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   MsgRate[Mpps]"

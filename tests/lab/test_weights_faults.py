@@ -629,9 +629,12 @@ def test_a_token_leaves_no_trace(lab, apply, tmp_path):
         lab.run(lab.head, f"rm {BASE}/data/{REPO}/token")
     assert process.returncode == 0, log
     assert secret not in log
+    # The pattern comes from a file: sudo logs command lines.
+    lab.run(lab.head, f"cat > {BASE}/pattern", stdin=secret.encode())
+    places = f"/var/lib/twinspark /run/twinspark {BASE}/proofs {apply.home}/state"
     found = lab.run(
         lab.head,
-        f"sudo grep -rlF {secret} /var/lib/twinspark /run/twinspark {BASE}/proofs {apply.home}/state 2>/dev/null; "
-        f"sudo journalctl --no-pager 2>/dev/null | grep -cF {secret}; true",
+        f"sudo grep -rlFf {BASE}/pattern {places} 2>/dev/null; "
+        f"sudo journalctl --no-pager 2>/dev/null | grep -cFf {BASE}/pattern; true",
     )
     assert found.strip() == "0"

@@ -24,6 +24,11 @@ def twinspark_eval_plan(settings: Mapping[str, Any], inspect: str, log_dir: str)
     return _evaluation.plan(settings, inspect, log_dir)
 
 
+def twinspark_eval_incomplete(proof: Mapping[str, Any] | None) -> bool:
+    """Whether an evaluation lacks samples, by its standing proof: {{ gate.proof | twinspark_eval_incomplete }}."""
+    return _evaluation.incomplete(proof)
+
+
 def twinspark_bench_plan(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """The benchmark's cases and commands: {{ settings | twinspark_bench_plan('/results') }}."""
     try:
@@ -43,6 +48,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "twinspark_eval_plan": twinspark_eval_plan,
+            "twinspark_eval_incomplete": twinspark_eval_incomplete,
             "twinspark_bench_plan": twinspark_bench_plan,
             "twinspark_files_digest": twinspark_files_digest,
         }

@@ -122,12 +122,13 @@ def bench_argv(case: Case, settings: Mapping[str, Any]) -> list[str]:
 
 
 def plan(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    """What `run_bench.py` gets. `settings` further has container, env_file (or empty), power_interval (s)."""
+    """What `run_bench.py` gets. `settings` further has container, unit, env_file (or empty), power_interval (s)."""
     found = cases(settings)
     return {
         "folder": folder,
         "inside": FOLDER,
         "container": settings["container"],
+        "unit": settings["unit"],
         "base_url": settings["base_url"],
         "env_file": settings.get("env_file", ""),
         "power_interval": settings.get("power_interval", 5),

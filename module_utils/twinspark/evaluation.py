@@ -20,6 +20,9 @@ VALUES = (
 )
 
 
+CONSISTENT = "score consistent with the published one"
+
+
 def common_argv(log_dir: str) -> list[str]:
     """What a first run and its continuation share. Each sample is written at once: an interruption costs none."""
     return ["--no-fail-on-error", "--log-level=http", "--log-dir", log_dir, "--log-buffer", "1", "--display", "plain"]
@@ -128,7 +131,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
             "measured": round(share, 4),
             "required": most,
             "reason": "; ".join(summary["errors"][:3]) or "none",
-            "cure": "mend what the first error names, then measure again with inspect_eval_remeasure=true",
+            "cure": "mend what the first error names and run again: only those samples are asked anew",
         },
         {
             "name": "tokens generated",
@@ -142,13 +145,22 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
     ]
 
 
+def incomplete(proof: Mapping[str, Any] | None) -> bool:
+    """Whether a standing proof fails for want of samples: then the run is worth going on with, though its job ended.
+
+    A score that is merely not the published one is no reason to ask every question again.
+    """
+    failed = [verdict["name"] for verdict in (proof or {}).get("verdicts", []) if not verdict["ok"]]
+    return any(name != CONSISTENT for name in failed)
+
+
 def consistency(score: stats.Score, published: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the published figure lies in the score's confidence interval; both-sided, since too good is odd, too."""
     confidence = float(settings.get("confidence", 0.95))
     held = stats.compare(score, float(published["score"]), confidence)
     z = "" if held.z is None else f", z {held.z:+.2f}"
     return {
-        "name": "score consistent with the published one",
+        "name": CONSISTENT,
         "ok": held.low <= 0 <= held.high,
         "blocks": bool(settings.get("comparison_blocks", False)),
         "measured": round(score.mean, 4),

@@ -44,10 +44,10 @@ def busy_seconds(samples: Sequence[Mapping[str, Any]]) -> float:
     return round(total, 3)
 
 
-def usage(model_usage: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Tokens over all models of an evaluation."""
+def usage(samples: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Tokens of all samples, as the endpoint counted them. (The log's own sum is written at its very end only.)"""
     total = {"input": 0, "output": 0, "reasoning": 0, "total": 0}
-    for entry in model_usage.values():
+    for entry in (model for sample in samples for model in (sample.get("model_usage") or {}).values()):
         for key in total:
             total[key] += int(entry.get(f"{key}_tokens") or 0)
     return total
@@ -97,7 +97,7 @@ def summarise(raw: Mapping[str, Any]) -> dict[str, Any]:
         "errors": [f"{s['id']} epoch {s['epoch']}: {first_line(s['error'])}" for s in samples if s.get("error")],
         "limits": [f"{s['id']} epoch {s['epoch']}: {s['limit']}" for s in samples if s.get("limit")],
         "retries": sum(int(s.get("retries") or 0) for s in samples),
-        "tokens": usage(stats.get("model_usage") or {}),
+        "tokens": usage(samples),
         "started": stats.get("started_at"),
         "seconds": busy_seconds(samples),
         "inspect": {name: (metrics.get(name) or {}).get("value") for name in ("accuracy", "stderr")},

@@ -32,10 +32,12 @@ def samples_in(log: Path) -> int:
 
 
 def unfinished(log: Path) -> bool:
-    """Whether a log with samples in it was broken off, by Inspect's own account."""
+    """Whether a log with samples in it was broken off, or has samples in error, by Inspect's own account."""
     from inspect_ai.log import read_eval_log  # takes seconds, and is needed after an interruption only
 
-    return read_eval_log(str(log), header_only=True).status != "success"
+    header = read_eval_log(str(log), header_only=True)
+    results = header.results
+    return header.status != "success" or not results or results.completed_samples < results.total_samples
 
 
 def choose(plan: dict, log_dir: Path) -> list[str]:

@@ -43,9 +43,9 @@ def watch_power(path: Path, interval: float, stop: threading.Event) -> None:
             subprocess.run([tool, *QUERY], stdout=stream, stderr=subprocess.DEVNULL, check=False)
 
 
-def engine_lines(container: str, since: float) -> str:
-    """The engine's own figures since then."""
-    argv = ["docker", "logs", "--since", str(int(since)), container]
+def engine_lines(unit: str, since: float) -> str:
+    """The engine's own figures since then, from the journal of its unit."""
+    argv = ["journalctl", "--unit", unit, "--since", f"@{int(since)}", "--output", "cat", "--no-pager"]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return "".join(line for line in done.stdout.splitlines(keepends=True) if any(word in line for word in KEPT))
 
@@ -67,7 +67,7 @@ def measure(plan: dict, case: dict, model: str, folder: Path) -> int:
     finally:
         stop.set()
         watcher.join()
-    (folder / f"{slug}.engine.log").write_text(engine_lines(container, started))
+    (folder / f"{slug}.engine.log").write_text(engine_lines(plan["unit"], started))
     if code == 0:
         fresh = folder / f"{slug}.json.new"
         subprocess.run(["docker", "cp", f"{container}:{inside}/{slug}.json", str(fresh)], check=True)

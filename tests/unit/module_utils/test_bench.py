@@ -12,6 +12,7 @@ SETTINGS = {
     "prompts_per_stream": 2,
     "output_tokens": 32,
     "container": "twinspark-vllm",
+    "unit": "twinspark-vllm.service",
     "model": "m",
     "base_url": "http://127.0.0.1:8000/v1",
     "extra_args": ["--tokenizer-mode", "x"],

@@ -42,9 +42,9 @@ def test_the_recorded_log_passes_and_agrees_with_inspect_s_own_figures(raw):
     assert judgement["measurements"][0]["stderr"] == pytest.approx(summary["inspect"]["stderr"], abs=1e-6)
     assert value(judgement, "questions") == 8
     assert value(judgement, "samples_scored") == 16
-    assert value(judgement, "output_tokens") == sum(
-        usage["output_tokens"] for sample in raw["samples"] for usage in sample["model_usage"].values()
-    )
+    (own,) = raw["header"]["stats"]["model_usage"].values()
+    assert value(judgement, "input_tokens") == own["input_tokens"]
+    assert value(judgement, "output_tokens") == own["output_tokens"]
 
 
 def test_a_judgement_is_a_proof(raw):
@@ -74,7 +74,6 @@ def test_an_unfinished_evaluation_is_none(raw):
 
 def test_no_sample_at_all(raw):
     raw["samples"] = []
-    raw["header"]["stats"]["model_usage"] = {}
     judged = verdicts(inspect_log.summarise(raw), CHANCE)
     assert not judged["tokens generated"]
     assert not judged["samples in error"]
@@ -87,6 +86,14 @@ def test_a_score_far_off_the_published_one_is_told_and_blocks_only_if_asked(raw)
         judged = evaluation.judge(summary, {**settings, "comparison_blocks": blocks})["verdicts"][-1]
         assert not judged["ok"]
         assert bool(proofs.failures([judged])) == blocks
+
+
+def test_only_a_lack_of_samples_is_a_reason_to_go_on():
+    far_off = {"name": evaluation.CONSISTENT, "ok": False}
+    in_error = {"name": "samples in error", "ok": False}
+    assert not evaluation.incomplete(None)
+    assert not evaluation.incomplete({"verdicts": [far_off, {"name": "tokens generated", "ok": True}]})
+    assert evaluation.incomplete({"verdicts": [far_off, in_error]})
 
 
 def test_every_published_figure_stands_beside_the_score(raw):

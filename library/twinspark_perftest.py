@@ -247,14 +247,14 @@ def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    try:
-        perftest_run.ports(module.params["ports"])
-    except ValueError as error:
-        module.fail_json(msg=f"rdma_verify_ports: {error}.")
     if not shutil.which("systemd-run"):
         module.fail_json(msg="There is no systemd-run on this host: perftest runs as a systemd unit here.")
     host = Host(module)
     if module.params["state"] == "listening":
+        try:
+            perftest_run.ports(module.params["ports"])
+        except ValueError as error:
+            module.fail_json(msg=f"rdma_verify_ports: {error}.")
         module.exit_json(**listening(module, host))
     if module.params["state"] == "measured":
         module.exit_json(**measured(module))

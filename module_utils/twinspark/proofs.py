@@ -79,18 +79,25 @@ def failures(verdicts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def sentence(verdict: Mapping[str, Any]) -> str:
     """One verdict as a sentence: what, measured against required, why, cure."""
+    return sentences([verdict])[0]
+
+
+def sentences(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Verdicts as sentences; those with the same reason and cure share one: six rails say it once."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        why = (str(verdict.get("reason") or "").rstrip("."), str(verdict.get("cure") or "").rstrip("."))
+        groups.setdefault(why, []).append(_figures(verdict))
+    return [
+        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Cure: {cure}" if cure else "") + "."
+        for (reason, cure), figures in groups.items()
+    ]
+
+
+def _figures(verdict: Mapping[str, Any]) -> str:
     unit = f" {verdict['unit']}" if verdict.get("unit") else ""
-    parts = [str(verdict["name"])]
-    if verdict.get("measured") is not None:
-        parts.append(f"measured {verdict['measured']}{unit}")
-    if verdict.get("required") is not None:
-        parts.append(f"required {verdict['required']}{unit}")
-    text = ": ".join(parts[:1]) + (": " + ", ".join(parts[1:]) if parts[1:] else "")
-    if verdict.get("reason"):
-        text += f". {str(verdict['reason']).rstrip('.')}"
-    if verdict.get("cure"):
-        text += f". Cure: {str(verdict['cure']).rstrip('.')}"
-    return text + "."
+    given = [f"{key} {verdict[key]}{unit}" for key in ("measured", "required") if verdict.get(key) is not None]
+    return f"{verdict['name']}: {', '.join(given)}" if given else str(verdict["name"])
 
 
 def build(  # noqa: PLR0913 - a proof has this many parts, each named at the only call
@@ -135,7 +142,7 @@ def build(  # noqa: PLR0913 - a proof has this many parts, each named at the onl
         "measurements": [dict(m) for m in measurements],
         "verdicts": [dict(v) for v in verdicts],
         "verdict": "fail" if failures(verdicts) else "pass",
-        "reasons": [sentence(v) for v in failures(verdicts)],
+        "reasons": sentences(failures(verdicts)),
         "evidence": dict(evidence or {}),
     }
 

@@ -266,7 +266,8 @@ def _measurements(figure: Figure) -> Iterator[dict[str, Any]]:
 
 def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:
     for subject, why in skipped.items():
-        yield verdict(f"measurement of {subject}", False, measured="nothing", required="a measurement",
+        # It does not block: the verdict on the rail itself does, with the cure.
+        yield verdict(f"measurement of {subject}", False, blocks=False, measured="nothing", required="a measurement",
                       reason=f"it was not tried: {why}", cure="See the verdict on that rail")  # fmt: skip
 
 

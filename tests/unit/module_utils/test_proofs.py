@@ -140,3 +140,12 @@ def test_the_refusal_names_the_cure():
     text = proofs.refusal("rdma", "there is none", "weights")
     assert text.startswith("Stage weights refused: it needs a passing proof of stage rdma, and there is none.")
     assert "`twinspark apply --stage rdma`" in text
+
+
+def test_verdicts_with_the_same_reason_and_cure_share_a_sentence():
+    other = BAD[0] | {"name": "other rail", "measured": 12.9}
+    assert proofs.sentences([BAD[0], other, {"name": "alone", "reason": "why"}]) == [
+        "bandwidth: measured 13.1 Gb/s, required 90 Gb/s; other rail: measured 12.9 Gb/s, required 90 Gb/s. "
+        "power-delivery fault. Cure: pull AC for 60 s.",
+        "alone. why.",
+    ]

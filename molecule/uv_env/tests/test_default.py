@@ -17,5 +17,5 @@ def test_uv_is_the_pinned_one(host):
 
 
 def test_the_login_user_owns_it(host):
-    assert host.file(ENV).user == host.file(f"{ENV}/bin/python").user
+    assert host.file(ENV).user == host.file(f"{ENV}/pyvenv.cfg").user
     assert host.file(ENV).user != "root"

@@ -242,6 +242,8 @@ def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    # netplan is a Python program: to look with it must not leave bytecode in its package.
+    module.run_command_environ_update = {"PYTHONDONTWRITEBYTECODE": "1"}
     params = module.params
     present = params["state"] == "present"
     rails = {rail["interface"]: rail["cidr"] for rail in params["rails"]}

@@ -215,6 +215,8 @@ def arp_settings(interfaces: list[str]) -> dict[str, dict[str, int | None]]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    # netplan is a Python program: to look with it must not leave bytecode in its package.
+    module.run_command_environ_update = {"PYTHONDONTWRITEBYTECODE": "1"}
     params = module.params
     found = links(module, Path(params["sysfs_root"]))
     installed = shutil.which("netplan") is not None

@@ -100,6 +100,11 @@ def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
     """The profile must be a file of profiles/."""
     if profile in profiles:
         return []
+    if not profile:
+        return [
+            "no settings stand beside this inventory: link the checkout's own with "
+            "`ln -s CHECKOUT/group_vars group_vars` in the inventory's folder"
+        ]
     near = did_you_mean(profile, profiles)
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
 

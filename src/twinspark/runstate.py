@@ -49,6 +49,7 @@ class RunState:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     no_hosts: bool = False
+    lost: bool = False  # a host could not be reached: Ansible goes on through plays that have no host left
     said: dict[str, float] = field(default_factory=dict)
 
     def take(self, event: Event) -> list[Line]:
@@ -58,6 +59,8 @@ class RunState:
         return lines
 
     def on_playbook_on_play_start(self, event: Event) -> list[Line]:
+        if self.lost:
+            return self.close("failed")
         stage = self.stage_of.get(event.play, "")
         if stage == self.stage:
             return []
@@ -105,6 +108,7 @@ class RunState:
 
     def on_runner_on_unreachable(self, event: Event) -> list[Line]:
         self.finished(event)
+        self.lost = bool(self.stage)
         return self.failed(event, unreachable=True)
 
     def on_runner_retry(self, event: Event) -> list[Line]:

@@ -59,6 +59,19 @@ def test_a_failure_shows_short_while_it_runs(tmp_path: Path) -> None:
     assert "✘  weights" in text
 
 
+def test_an_unreachable_host_ends_the_line_where_it_is(tmp_path: Path) -> None:
+    """Ansible goes on through the later plays, which have no host left: none of them is begun or done."""
+    text = shown(
+        tmp_path,
+        event("playbook_on_play_start", play="Prove the fabric"),
+        event("runner_on_unreachable", host="spark1", task="Measure", task_uuid="1", res={"msg": "timed out"}),
+        event("playbook_on_play_start"),
+        event("playbook_on_stats", play="", dark={"spark1": 1}),
+    )
+    assert "✘  rdma" in text
+    assert "·  weights" in text
+
+
 def test_numbers_that_are_none_break_nothing(tmp_path: Path) -> None:
     for progress in (
         {"done": None},

@@ -1,5 +1,6 @@
 """Promises between the wrapper, the settings and the documents."""
 
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -23,3 +24,12 @@ def test_every_exit_code_is_documented():
 
 def test_the_wrapper_knows_the_stage_of_every_play():
     assert set(site_stages(ROOT)) <= set(stage_of_plays(ROOT).values())
+
+
+def test_plain_ansible_stops_at_an_inventory_that_does_not_parse(tmp_path):
+    (tmp_path / "hosts.yml").write_text("sparks:\n  hosts:\n    spark1: {ansible_host: 192.0.2.1\n")
+    argv = ["ansible-playbook", "-i", str(tmp_path), "site.yml"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "did not find expected" in done.stderr
+    assert "PLAY [" not in done.stdout

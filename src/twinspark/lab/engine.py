@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .image import content_hash, lock, mirror_of
+from .image import Say, content_hash, lock, mirror_of
 from .names import IMAGE_LABEL, checkout
 from .shell import LabError, ensure_commands, output, run, run_logged, succeeds
 
@@ -34,7 +34,7 @@ def engine_tar(cache: Path) -> Path:
     return cache / "engine" / f"lab-engine-base-{engine_tag().rsplit(':', 1)[1]}.tar"
 
 
-def ensure_engine_base(cache: Path) -> str:
+def ensure_engine_base(cache: Path, say: Say) -> str:
     """The base image's tag; in this machine's Docker and as a tar in the cache afterwards. About 4 minutes at first."""
     tag, tar = engine_tag(), engine_tar(cache)
     with lock(cache / "engine" / "lock"):
@@ -42,6 +42,7 @@ def ensure_engine_base(cache: Path) -> str:
             if tar.is_file():
                 output(["docker", "load", "--quiet", "--input", str(tar)])
             else:
+                say(f"making {tag}, real vLLM for CPU (4 minutes and more, once)")
                 _build(tag, cache)
         output(["docker", "tag", tag, FIXED_TAG])
         if not tar.is_file():

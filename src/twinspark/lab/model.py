@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from .engine import ensure_engine_base, uv_command
-from .image import lock
+from .image import Say, lock
 from .names import checkout
 from .shell import LabError, output, run_logged
 
@@ -52,7 +52,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def ensure_model(cache: Path) -> Path:
+def ensure_model(cache: Path, say: Say) -> Path:
     """The snapshot's folder, made if it is not there yet (about a minute)."""
     repo, revision = pinned()
     snapshot = hub_data(cache) / repo / revision
@@ -61,8 +61,9 @@ def ensure_model(cache: Path) -> Path:
     with lock(cache / "model" / "lock"):
         if snapshot.is_dir():
             return snapshot
+        say(f"making the lab's model, {repo} (a minute and more, once)")
         with tempfile.TemporaryDirectory(dir=cache / "model", prefix="make-") as scratch:
-            made = _make(Path(scratch), cache)
+            made = _make(Path(scratch), cache, say)
             found = revision_of(made)
             if found != revision:
                 raise LabError(
@@ -74,9 +75,9 @@ def ensure_model(cache: Path) -> Path:
     return snapshot
 
 
-def _make(scratch: Path, cache: Path) -> Path:
+def _make(scratch: Path, cache: Path, say: Say) -> Path:
     """The snapshot in SCRATCH/out, converted inside the engine's image: this machine needs no torch."""
-    tag = ensure_engine_base(cache)
+    tag = ensure_engine_base(cache, say)
     recipe = checkout() / "lab" / "engine" / "model"
     log = cache / "model" / "build.log"
     package, out = scratch / "package", scratch / "out"

@@ -13,10 +13,10 @@ from pathlib import Path
 import yaml
 
 from .engine import is_available
-from .image import content_hash, lock
+from .image import Say, content_hash, lock
 from .model import PROFILE, ensure_model, hub_data
-from .names import LABEL, checkout
-from .shell import LabError, output, run, succeeds
+from .names import LABEL, Lab, checkout
+from .shell import LabError, ensure_commands, output, run, succeeds
 
 HUB_PORT = 8080
 GIT_PORT = 9418
@@ -39,19 +39,19 @@ COMMAND = (
 )
 
 
-def start(docker: str, name: str, network: str, host_image: str, cache: Path) -> dict[str, str]:
-    """Start the services container NAME, or keep the one that runs: {"hub": URL, "git": URL of the folder of repos}.
+def start(lab: Lab, host_image: str, cache: Path, say: Say) -> dict[str, str]:
+    """Start the lab's services container, or keep the one that runs: {"hub": URL, "git": URL of the folder of repos}.
 
     The lab's model is made first where the engine's image is at hand; a lab without the engine serves what is there.
     """
     if is_available(cache):
-        ensure_model(cache)
+        ensure_model(cache, say)
     hub_data(cache).mkdir(parents=True, exist_ok=True)
+    ensure_commands(["git"], cache / "git" / "apt.log")
     repositories = ensure_engine_repository(cache)
-    lab = name.removeprefix("ts-").removesuffix("-services")
-    address = _address(docker, network)
+    name, address = lab.services, _address(lab.network)
     argv = [
-        docker,
+        "docker",
         "run",
         "--detach",
         "--init",
@@ -62,17 +62,17 @@ def start(docker: str, name: str, network: str, host_image: str, cache: Path) ->
         "--restart",
         "unless-stopped",
     ]
-    argv += ["--label", f"{LABEL}={lab}", "--network", network, "--ip", address]
+    argv += ["--label", f"{LABEL}={lab.name}", "--network", lab.network, "--ip", address]
     argv += ["--volume", f"{hub_data(cache)}:/srv/hub:ro", "--volume", f"{repositories}:/srv/git:ro"]
     argv += ["--volume", f"{checkout() / 'lab' / 'services'}:/opt/services:ro"]
     # The repository belongs to whoever ran `lab up`, which need not be the user that serves it.
     for variable, value in (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", "*")):
         argv += ["--env", f"GIT_CONFIG_{variable}={value}"]
-    spec = spec_of(argv, output([docker, "image", "inspect", "--format", "{{.Id}}", host_image]))
-    if _running_spec(docker, name) != spec:
-        run([docker, "rm", "--force", name], check=False)
+    spec = spec_of(argv, output(["docker", "image", "inspect", "--format", "{{.Id}}", host_image]))
+    if _running_spec(name) != spec:
+        run(["docker", "rm", "--force", name], check=False)
         output([*argv, "--label", f"{SPEC_LABEL}={spec}", host_image, "bash", "-c", COMMAND])
-    _await(docker, name, address)
+    _await(name, address)
     return {"hub": f"http://{address}:{HUB_PORT}", "git": f"git://{address}"}
 
 
@@ -82,8 +82,8 @@ def spec_of(argv: list[str], image_id: str) -> str:
     return hashlib.sha256(json.dumps([argv, COMMAND, image_id, code]).encode()).hexdigest()[:16]
 
 
-def _running_spec(docker: str, name: str) -> str | None:
-    done = run([docker, "container", "inspect", name], check=False)
+def _running_spec(name: str) -> str | None:
+    done = run(["docker", "container", "inspect", name], check=False)
     if done.returncode != 0:
         return None
     found = json.loads(done.stdout)[0]
@@ -91,18 +91,18 @@ def _running_spec(docker: str, name: str) -> str | None:
     return spec if found["State"]["Status"] == "running" else None
 
 
-def _address(docker: str, network: str) -> str:
+def _address(network: str) -> str:
     """The same address each time, so that inventories stay right over a restart."""
-    configs = json.loads(output([docker, "network", "inspect", network]))[0]["IPAM"]["Config"]
+    configs = json.loads(output(["docker", "network", "inspect", network]))[0]["IPAM"]["Config"]
     return str(ip_network(configs[0]["Subnet"])[ADDRESS])
 
 
-def _await(docker: str, name: str, address: str) -> None:
+def _await(name: str, address: str) -> None:
     deadline = time.monotonic() + STARTUP_SECONDS
     git = ["git", "ls-remote", "--quiet", f"git://{address}/engine.git", "HEAD"]
     while not (hub_answers(address) and succeeds(git, timeout=5)):
         if time.monotonic() > deadline:
-            said = run([docker, "logs", "--tail", "3", name], check=False)
+            said = run(["docker", "logs", "--tail", "3", name], check=False)
             words = (said.stdout + said.stderr).decode(errors="replace").strip()
             raise LabError(f"the lab's Hub and Git server at {address} give no answer: {words or 'they said nothing'}")
         time.sleep(0.2)

@@ -6,8 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import access, furnish, hosts, inventory, rails, seed, sysfs
-from .extras import ensure_services, find_engine
+from . import access, engine, furnish, hosts, inventory, rails, seed, services, sysfs
 from .hosts import Placement
 from .image import Say, ensure_host_image, lock
 from .machine import Machine, engine_dir, ensure_docker, probe_machine, require_root, require_space
@@ -44,8 +43,8 @@ def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
     key = access.ensure_key(lab)
     for place in places:
         hosts.ensure_volume(lab, place.host)
-    engine = find_engine(say) if options.engine else None
-    planted = seed.ensure_seed(engine, image, machine, say) if engine is not None else None
+    heavy = engine_image(say) if options.engine else None
+    planted = seed.ensure_seed(heavy, image, machine, say) if heavy is not None else None
     if planted is not None:
         seed.before_start(lab, planted)
     pems = furnish.extra_certificates(os.environ, bundle(image))
@@ -65,11 +64,28 @@ def _up(lab: Lab, options: Options, machine: Machine, say: Say) -> Path:
     lab.known_hosts.write_text(access.known_hosts_text(addresses))
     for place in places:
         access.wait_login(lab, place.host, place.address)
-    if engine is not None and planted is not None:
-        seed.after_start(lab, engine, planted, say)
+    if heavy is not None and planted is not None:
+        seed.after_start(lab, heavy, planted, say)
     urls = ensure_services(lab, image, required=options.engine, say=say)
     (lab.state / "lab.json").write_text(json.dumps({"engine": options.engine, **urls}, indent=2) + "\n")
     return inventory.write(lab, places, {"hub": urls.get("hub", ""), "git": urls.get("git", "")})
+
+
+def engine_image(say: Say) -> seed.EngineImage:
+    """The engine's image on this machine's Docker, made where it is missing."""
+    tag = engine.ensure_engine_base(cache_home(), say)
+    return seed.engine_image(tag, engine.engine_tar(cache_home()))
+
+
+def ensure_services(lab: Lab, image: str, *, required: bool, say: Say) -> dict[str, str]:
+    """The lab's Hub and Git repositories, {"hub": URL, "git": URL}; a lab without the engine can do without."""
+    try:
+        return services.start(lab, image, cache_home(), say)
+    except (LabError, OSError) as error:
+        if required:
+            raise
+        say(f"no Hub and no Git server: {error}")
+        return {}
 
 
 def _finish(lab: Lab, place: Placement, pems: list[str], key: str) -> None:

@@ -37,11 +37,11 @@ def test_a_snapshot_that_is_there_is_taken_without_any_work(tmp_path):
     repo, revision = model.pinned()
     there = tmp_path / "hub" / repo / revision
     there.mkdir(parents=True)
-    assert model.ensure_model(tmp_path) == there
+    assert model.ensure_model(tmp_path, print) == there
 
 
 def test_a_model_that_came_out_otherwise_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(model, "_make", lambda scratch, cache: snapshot(scratch / "out", a="1"))
+    monkeypatch.setattr(model, "_make", lambda scratch, cache, say: snapshot(scratch / "out", a="1"))
     with pytest.raises(LabError, match=r"pins [0-9a-f]{40}: if its recipe was changed on purpose"):
-        model.ensure_model(tmp_path)
+        model.ensure_model(tmp_path, print)
     assert not any((tmp_path / "hub").rglob("a")), "nothing unpinned may be served"

@@ -46,6 +46,11 @@ def twinspark_image_verdicts(ids: Mapping[str, str], head: str) -> list[dict[str
     return _image.verdicts(head, {host: image_id or None for host, image_id in ids.items()})
 
 
+def twinspark_image_measurements(copies: Sequence[Mapping[str, Any]], image: str, built: Any) -> list[dict[str, Any]]:
+    """Figures of a build and its copies: {{ copies | twinspark_image_measurements(name, seconds of the build) }}."""
+    return _image.measurements(image, float(built) if built else None, copies)
+
+
 def twinspark_serve_plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> dict[str, Any]:
     """Unit, environment and digest of one host: {{ settings | twinspark_serve_plan(twinspark_me, ranks) }}."""
     try:
@@ -70,6 +75,7 @@ class FilterModule:
             "twinspark_image_build": twinspark_image_build,
             "twinspark_image_reasons": twinspark_image_reasons,
             "twinspark_image_verdicts": twinspark_image_verdicts,
+            "twinspark_image_measurements": twinspark_image_measurements,
             "twinspark_ssh_argv": _ssh.peers,
             "twinspark_serve_plan": twinspark_serve_plan,
             "twinspark_serve_inputs": twinspark_serve_inputs,

@@ -104,6 +104,22 @@ def previous(history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     return dict(history[-2]) if len(history) > 1 else None
 
 
+def measurements(image: str, build_seconds: float | None, copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a run measured: the build, if there was one, and of each copy its time and the bytes that it took.
+
+    `copies` are the reports of `image_stream.py`; a host that had the image already reports no seconds.
+    """
+    found: list[dict[str, Any]] = []
+    if build_seconds is not None:
+        found.append({"name": "image_build", "subject": image, "value": build_seconds, "unit": "s"})
+    for copy in copies:
+        if "seconds" in copy:
+            subject = f"to {copy['host']} ({copy['way']})"
+            found.append({"name": "image_copy", "subject": subject, "value": copy["seconds"], "unit": "s"})
+            found.append({"name": "image_copy_bytes", "subject": subject, "value": copy["sent_bytes"], "unit": "B"})
+    return found
+
+
 def verdicts(head: str, ids: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """The image is on the head, and every other host has the same ID. One verdict a host."""
     wanted = ids.get(head)

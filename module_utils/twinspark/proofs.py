@@ -123,6 +123,9 @@ def build(  # noqa: PLR0913 - a proof has this many parts, each named at the onl
     names = [str(v.get("name", "")) for v in verdicts]
     if not verdicts or not all(names):
         raise ProofError(f"a proof of stage {stage} needs at least one verdict, each with a name")
+    shapeless = [m for m in measurements if not {"name", "value", "unit"} <= set(m)]
+    if shapeless:
+        raise ProofError(f"a measurement of stage {stage} has no name, value or unit: {shapeless[0]}")
     return {
         "schema": SCHEMA,
         "stage": stage,

@@ -133,3 +133,17 @@ def test_the_real_profile_builds_with_the_communitys_script(root):
         "-t",
         "vllm-node-dsv4:7a3249e3b482",
     ]
+
+
+def test_a_copy_is_measured_in_seconds_and_bytes_and_a_host_that_had_it_is_not():
+    copies = [
+        {"host": "b", "way": "new layers", "seconds": 11.92, "sent_bytes": 12599, "left_out_bytes": 1264625152},
+        {"host": "c", "way": "none", "sent_bytes": 0, "left_out_bytes": 0},
+    ]
+    found = image.measurements("engine:1", 2.9, copies)
+    assert [(m["name"], m["subject"], m["value"], m["unit"]) for m in found] == [
+        ("image_build", "engine:1", 2.9, "s"),
+        ("image_copy", "to b (new layers)", 11.92, "s"),
+        ("image_copy_bytes", "to b (new layers)", 12599, "B"),
+    ]
+    assert image.measurements("engine:1", None, []) == []

@@ -149,3 +149,11 @@ def test_verdicts_with_the_same_reason_and_cure_share_a_sentence():
         "power-delivery fault. Cure: pull AC for 60 s.",
         "alone. why.",
     ]
+
+
+@pytest.mark.parametrize("lacking", ["name", "value", "unit"])
+def test_a_measurement_without_name_value_or_unit_is_refused(lacking):
+    whole = {"name": "image_copy", "subject": "to spark2", "value": 11.9, "unit": "s"}
+    make(measurements=[whole])
+    with pytest.raises(proofs.ProofError, match="no name, value or unit"):
+        make(measurements=[{key: value for key, value in whole.items() if key != lacking}])

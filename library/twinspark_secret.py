@@ -11,7 +11,6 @@ description:
 options:
   path: {description: The file., type: path, required: true}
   value: {description: "The secret. Default: what lies there, else a random one.", type: str, default: ""}
-  prefix: {description: "Text before it on its line, as C(user:).", type: str, default: ""}
   owner: {description: Owner of the file., type: str, default: root}
   state: {description: Whether it should be there., type: str, choices: [present, absent], default: present}
 attributes:
@@ -27,7 +26,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-secret: {description: The secret without its prefix., type: str, returned: when present}
+secret: {description: The secret., type: str, returned: when present}
 """
 
 import secrets
@@ -41,7 +40,6 @@ from ansible.module_utils.twinspark.files import write_atomically
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "value": {"type": "str", "default": "", "no_log": True},
-    "prefix": {"type": "str", "default": ""},
     "owner": {"type": "str", "default": "root"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
@@ -57,8 +55,8 @@ def main() -> None:
         if old and not module.check_mode:
             path.unlink(missing_ok=True)
         module.exit_json(changed=bool(old))
-    secret = params["value"] or old.removeprefix(params["prefix"]).strip() or secrets.token_urlsafe(32)
-    text = f"{params['prefix']}{secret}\n"
+    secret = params["value"] or old.strip() or secrets.token_urlsafe(32)
+    text = f"{secret}\n"
     if text != old and not module.check_mode:
         write_atomically(path, text, 0o600)
         shutil.chown(path, user=params["owner"])

@@ -40,7 +40,7 @@ weights:
   description: >-
     state, verified (when it was last found to be so), files (path, size, sha256, state), complaint, total_bytes,
     fetch_bytes (still to come), free_bytes, used_bytes, snapshot, download and copy (figures of the last ones),
-    old_commits (commit, frees_bytes), rsync (whether it is there), verdict, space_verdict, manifest_digest.
+    old_commits (commit, frees_bytes), verdict, space_verdict, manifest_digest.
   type: dict
   returned: always
 """
@@ -137,7 +137,6 @@ def main() -> None:
         "verified": state.get("verified"),
         "download": state.get("download") or {},
         "copy": state.get("copy") or {},
-        "rsync": module.get_bin_path("rsync") is not None,
         "free_bytes": snapshot.free_bytes(layout.root),
         "used_bytes": snapshot.used_bytes(Path(layout.root)),
         "old_commits": snapshot.old_commits(layout, commit),

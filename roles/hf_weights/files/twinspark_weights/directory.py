@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from core.manifest import Entry, git_blob_header
-from hashing import CHUNK, Sums
+from core.manifest import Entry
+from hashing import CHUNK, Hasher, Sums, write_all
 from job import Failure, Progress
 from store import Store
 
 
 def copy_one(source: Path, target: Path, entry: Entry, progress: Progress) -> Sums:
     """Copy a file and hash what was written. Failure when it can't be read, or is not as long as it was listed."""
-    sha256 = hashlib.sha256()
-    git = hashlib.sha1(git_blob_header(entry.size), usedforsecurity=False)
-    size = 0
+    hasher = Hasher(entry, progress.add)
+    buffer = memoryview(bytearray(CHUNK))
     try:
         with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
-            while chunk := reader.read(CHUNK):
-                sha256.update(chunk)
-                git.update(chunk)
-                writer.write(chunk)
-                size += len(chunk)
-                progress.add(len(chunk))
+            while got := reader.readinto(buffer):
+                hasher.add(buffer[:got])
+                write_all(writer.fileno(), buffer[:got])
+            os.fdatasync(writer.fileno())
     except OSError as error:
         raise Failure(f"{source} can't be copied to {target} ({error.strerror})") from error
-    if size != entry.size:
-        raise Failure(f"{source} has {size} bytes now and had {entry.size}; let nobody write to it, and run again")
-    return Sums(sha256.hexdigest(), git.hexdigest() if entry.git_sha1 else "", size)
+    if hasher.size != entry.size:
+        raise Failure(
+            f"{source} has {hasher.size} bytes now and had {entry.size}; let nobody write to it, and run again"
+        )
+    return hasher.sums()
 
 
 def copy_all(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:

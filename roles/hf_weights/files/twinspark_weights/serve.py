@@ -1,90 +1,169 @@
-"""`serve`, on the head: an rsync daemon for the peers only, on each rail's address only, that ends by itself."""
+"""`serve`, on the head: a manifest's blobs, read only, to the peers only, on each rail's address only, for a while."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import hmac
+import os
+import secrets
+import socketserver
+import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from core.files import write_atomically
+import wire
+from core import snapshot
+from core.hubcache import Layout
 from core.weights import rails_to_serve
 from job import Failure, say
-from rsync import MODULE, USER
 
 POLL = 1.0
-ESTABLISHED = "01"
+PATIENCE = 60  # seconds that a peer may take nothing or ask nothing
 
 
-def configuration(spec: Mapping[str, Any], rail: Mapping[str, Any], log: Path) -> str:
-    """rsyncd.conf for one rail: read only, one folder, the peers on this rail, a secret, no names looked up."""
-    return f"""\
-address = {rail["address"]}
-port = {spec["port"]}
-log file = {log}
-use chroot = yes
-uid = {spec["owner"]}
-gid = *
-reverse lookup = no
-forward lookup = no
+class Asked(BaseHTTPRequestHandler):
+    """One connection of a peer's."""
 
-[{MODULE}]
-path = {spec["folder"]}
-read only = yes
-list = no
-auth users = {USER}
-secrets file = {spec["secrets_file"]}
-strict modes = yes
-hosts allow = {" ".join(rail["peers"])}
-hosts deny = *
-timeout = 60
-"""
+    protocol_version = "HTTP/1.1"
+    timeout = PATIENCE
+    server: Server
+
+    def setup(self) -> None:
+        """A number that is good for this connection only."""
+        super().setup()
+        self.nonce = secrets.token_hex(16)
+
+    def do_GET(self) -> None:  # the base class's own form of a name
+        """A blob, or the rest of one."""
+        start = wire.start_of(self.headers.get("Range"))
+        if start is None:
+            self.refuse(HTTPStatus.BAD_REQUEST)
+            return
+        wanted = wire.answer(self.server.secret, self.nonce, "GET", self.path, start)
+        if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), wanted.encode()):
+            self.refuse(HTTPStatus.UNAUTHORIZED)
+            return
+        blob = self.server.blobs.get(self.path.removeprefix("/"))
+        if blob is None or blob.is_symlink() or not blob.is_file():
+            self.refuse(HTTPStatus.NOT_FOUND)
+            return
+        with blob.open("rb", buffering=0) as stream:
+            self.send(stream, start)
+
+    def send(self, stream: FileIO, start: int) -> None:
+        """An open file from byte `start` on, without a copy through this process."""
+        size = os.fstat(stream.fileno()).st_size
+        if start > size:
+            self.refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            return
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+        self.send_header("Content-Length", str(size - start))
+        self.end_headers()
+        if size > start and self.connection.sendfile(stream, start, size - start) != size - start:
+            self.close_connection = True  # it was cut short under our hands; the peer sees the end come early
+
+    def refuse(self, status: HTTPStatus) -> None:
+        """A status and nothing else; with 401, the number to answer with."""
+        self.send_response(status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self.send_header("WWW-Authenticate", wire.challenge(self.nonce))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def version_string(self) -> str:
+        """No versions are told."""
+        return "twinspark"
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """A line a question, in the job's log."""
+        say(f"{self.client_address[0]} {format % arguments}")
 
 
-def connections(tables: Sequence[str], port: int) -> int:
-    """Established connections to a local port, from the text of /proc/net/tcp and tcp6."""
-    wanted = f":{port:04X}"
-    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
-    return sum(1 for row in rows if len(row) > 3 and row[1].endswith(wanted) and row[3] == ESTABLISHED)
+class Server(socketserver.ThreadingTCPServer):
+    """The blobs of one manifest on one address. `blobs`: name in the URL to path."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], peers: frozenset[str], blobs: Mapping[str, Path], secret: str) -> None:
+        self.peers, self.blobs, self.secret = peers, blobs, secret
+        self.connected, self.quiet_since = 0, time.monotonic()
+        self._count = threading.Lock()
+        super().__init__(address, Asked)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether it comes from a peer of this rail. Others are told nothing."""
+        del request
+        if client_address[0] in self.peers:
+            return True
+        say(f"{client_address[0]} is no peer on {self.server_address[0]}; refused")
+        return False
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, and count it as long as it lasts."""
+        with self._count:
+            self.connected += 1
+        try:
+            super().finish_request(request, client_address)
+        finally:
+            with self._count:
+                self.connected -= 1
+                self.quiet_since = time.monotonic()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A peer that went away in the middle is no error of ours."""
+        del request
+        say(f"{client_address[0]}: {sys.exc_info()[1]}")
+
+    def idle(self, now: float) -> float:
+        """Seconds since anybody was connected."""
+        return 0.0 if self.connected else now - self.quiet_since
 
 
-def tables() -> list[str]:
-    """The kernel's tables of TCP connections."""
-    paths = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-    return [path.read_text() for path in paths if path.exists()]
-
-
-def watch(daemons: Sequence[subprocess.Popen[bytes]], spec: Mapping[str, Any]) -> None:
-    """Return when nobody was connected for `idle_seconds`."""
-    quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < spec["idle_seconds"]:
-        time.sleep(POLL)
-        dead = [d for d in daemons if d.poll() is not None]
-        if dead:
+def servers(spec: Mapping[str, Any]) -> list[Server]:
+    """One for each rail of the head. Failure when there is nothing to serve, or an address or port is not to be had."""
+    layout = Layout(spec["home"], spec["repo"])
+    manifest = snapshot.read_manifest(layout.manifest(spec["commit"]))
+    if manifest is None:
+        raise Failure(
+            f"{layout.manifest(spec['commit'])} is missing or no manifest. Run the stage again, which makes it"
+        )
+    blobs = {entry.blob: layout.blobs / entry.blob for entry in manifest.entries if entry.blob}
+    secret = Path(spec["secret_file"]).read_text().strip()
+    found = []
+    for rail in rails_to_serve(spec["fabric"]):
+        try:
+            found.append(Server((rail["address"], spec["port"]), frozenset(rail["peers"]), blobs, secret))
+        except OSError as error:
             raise Failure(
-                f"rsync's daemon ended with {dead[0].returncode}. Is port {spec['port']} in use on the rails? Set "
-                "hf_weights_port, and see that the rails have their addresses (twinspark apply --stage network)"
-            )
-        if connections(tables(), spec["port"]):
-            quiet_since = time.monotonic()
-    say(f"nobody was connected for {spec['idle_seconds']} s")
+                f"port {spec['port']} on {rail['name']} ({rail['address']}) can't be listened on ({error.strerror}). "
+                "Set another hf_weights_port if it is in use, and see that the rail has its address "
+                "(twinspark apply --stage network)"
+            ) from error
+    return found
 
 
 def run(spec: Mapping[str, Any]) -> None:
-    """Serve until told to stop or idle; leave no daemon, no secret and no configuration behind."""
-    folder = Path(spec["run_dir"])
-    daemons: list[subprocess.Popen[bytes]] = []
+    """Serve until told to stop or idle; leave no listener and no secret behind."""
+    listening: list[Server] = []
     try:
-        for rail in rails_to_serve(spec["fabric"]):
-            path = folder / f"rsyncd-{rail['name']}.conf"
-            write_atomically(path, configuration(spec, rail, folder / f"rsyncd-{rail['name']}.log"), 0o600)
-            daemons.append(subprocess.Popen(["rsync", "--daemon", "--no-detach", f"--config={path}"]))
-        watch(daemons, spec)
+        listening = servers(spec)
+        for server in listening:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            say(f"serving {len(server.blobs)} files on {server.server_address[0]} to {', '.join(sorted(server.peers))}")
+        while min(server.idle(time.monotonic()) for server in listening) < spec["idle_seconds"]:
+            time.sleep(POLL)
+        say(f"nobody was connected for {spec['idle_seconds']} s")
     finally:
-        for daemon in daemons:
-            daemon.terminate()
-        for daemon in daemons:
-            daemon.wait(timeout=20)
-        shutil.rmtree(folder, ignore_errors=True)
+        for server in listening:
+            server.shutdown()  # without it, the port stays taken while its thread still looks at it
+            server.server_close()
+        Path(spec["secret_file"]).unlink(missing_ok=True)

@@ -1,0 +1,380 @@
+"""The copy itself, both ends of it, over two rails on loopback: what it promises, and every way it may break."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+COMMIT = "1" * 40
+KIB = 1024
+SIZES = {"config.json": 300, "empty": 0, "a": 3000 * KIB, "b": 2000 * KIB, "deep/c": 1000 * KIB + 7}
+TOTAL = sum(SIZES.values())
+HEAD = [{"name": "rail1", "address": "127.0.0.1"}, {"name": "rail2", "address": "127.0.0.2"}]
+MINE = [{"name": "rail1", "address": "127.0.1.1"}, {"name": "rail2", "address": "127.0.1.2"}]
+FABRIC = [{"rails": HEAD}, {"rails": MINE}]
+
+
+class Pair:
+    """A head with a verified model, and another host with its manifest only."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        manifest = program("core.manifest")
+        contents = {path: os.urandom(size) for path, size in SIZES.items()}
+        contents["config.json"] = b"{}" + b" " * 298
+        entries = []
+        for path, content in sorted(contents.items()):
+            git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+            small = len(content) < 1000  # as on the Hub: no sha256 for what is not in LFS
+            sha256 = "" if small else hashlib.sha256(content).hexdigest()
+            entries.append(manifest.Entry(path, len(content), sha256, git if small else ""))
+        self.manifest = manifest.Manifest("o/n", COMMIT, tuple(entries))
+        self.head, self.other = (
+            program("core.hubcache").Layout(str(folder / name), "o/n") for name in ("head", "other")
+        )
+        for layout in (self.head, self.other):
+            layout.blobs.mkdir(parents=True)
+            layout.own.mkdir()
+            layout.manifest(COMMIT).write_text(self.manifest.dump())
+        for entry in entries:
+            (self.head.blobs / entry.blob).write_bytes(contents[entry.path])
+        self.port = next(self.free_ports())
+        self.servers = []
+
+    @staticmethod
+    def free_ports():
+        """Ports below those that the kernel gives to connections, free on every rail."""
+        while True:
+            port = 20000 + secrets.randbelow(10000)
+            with contextlib.suppress(OSError):
+                for rail in HEAD:
+                    socket.create_server((rail["address"], port)).close()
+                yield port
+
+    def secret(self, host, text="sesame"):
+        path = self.folder / f"{host}.secret"
+        path.write_text(text + "\n")
+        return str(path)
+
+    def serve(self):
+        spec = {"home": self.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": self.port}
+        self.servers = self.program("serve").servers({**spec, "secret_file": self.secret("head")})
+        for server in self.servers:
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self, *which):
+        for number in which or range(len(self.servers)):
+            self.servers[number].shutdown()
+            self.servers[number].server_close()
+
+    def pull(self, **more):
+        """Run it. Returns the figures that the host remembers of its copy."""
+        spec = {
+            "home": self.other.home, "state_dir": str(self.folder / "state"), "repo": "o/n", "commit": COMMIT,
+            "threads": 2, "rehash": False, "ref": "main", "port": self.port, "head": HEAD, "mine": MINE, "streams": 2,
+            "longest_pause": 0.05, "reserve_gib": 0, "stall_seconds": 0.5, "secret_file": self.secret("other"), **more,
+        }  # fmt: skip
+        self.program("pull").run(spec)
+        return self.state()["copy"]
+
+    def state(self):
+        return json.loads((self.folder / f"state/weights/models--o--n/{COMMIT}.json").read_text())
+
+    def entry(self, path):
+        return next(entry for entry in self.manifest.entries if entry.path == path)
+
+    def there(self):
+        """What has its final name on the other host, and whether each file is the head's."""
+        return {p.name: p.read_bytes() == (self.head.blobs / p.name).read_bytes() for p in self.other.blobs.iterdir()}
+
+    def whole(self):
+        snapshot = self.other.snapshot(COMMIT)
+        return all(
+            (snapshot / e.path).read_bytes() == (self.head.blobs / e.blob).read_bytes() for e in self.manifest.entries
+        )
+
+
+@pytest.fixture
+def pair(program, tmp_path):
+    pair = Pair(program, tmp_path)
+    pair.serve()
+    yield pair
+    pair.close()
+
+
+@pytest.fixture
+def on_the_way(monkeypatch):
+    """What the head sends: first byte and length of each time, and what happens to the first sending of a length."""
+    real, way = socket.socket.sendfile, SimpleNamespace(sent=[], faults={})
+
+    def sendfile(self, stream, offset=0, count=None):
+        way.sent.append((offset, count))
+        if play := way.faults.pop(count, None):
+            return play(self, lambda n: real(self, stream, offset, n), count)
+        return real(self, stream, offset, count)
+
+    monkeypatch.setattr(socket.socket, "sendfile", sendfile)
+    return way
+
+
+def cut(connection, send, count):
+    send(count // 2)
+    connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionResetError("cut by the test")
+
+
+def stall(connection, send, count):
+    send(count // 2)
+    time.sleep(1.5)
+    raise TimeoutError("stalled by the test")
+
+
+def test_everything_comes_verified_over_both_rails(pair):
+    copy = pair.pull()
+    assert pair.whole()
+    assert copy["bytes"] == TOTAL
+    assert set(copy["rails"]) == {"rail1", "rail2"}
+    assert sum(copy["rails"].values()) == TOTAL
+    assert {f["size"] for f in pair.state()["files"].values()} == set(SIZES.values())
+    assert not list(pair.other.staging.iterdir())
+    assert not (pair.folder / "other.secret").exists()
+
+
+@pytest.mark.parametrize("fault", [cut, stall])
+def test_a_connection_that_breaks_is_outlived_and_the_file_goes_on_where_it_was(pair, on_the_way, fault):
+    size = SIZES["a"]
+    on_the_way.faults[size] = fault
+    copy = pair.pull()
+    assert pair.whole()
+    assert on_the_way.sent.count((0, size)) == 1
+    ((first, count),) = [(first, count) for first, count in on_the_way.sent if first]
+    assert first >= size // 2 - 1024 * KIB  # at most what one piece holds came in vain
+    assert first + count == size
+    assert copy["refetched"] == []
+
+
+def test_a_part_is_hashed_before_the_rest_is_fetched_so_a_rotten_one_is_found(pair):
+    entry = pair.entry("a")
+    pair.other.staging.mkdir(parents=True)
+    part = pair.other.staging / f"{entry.blob}.part"
+    part.write_bytes(b"\0" * 1024 * KIB)
+    copy = pair.pull()
+    assert copy["refetched"] == ["a"]
+    assert pair.whole()
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_part_as_long_as_its_file_is_hashed_and_a_longer_one_is_thrown_away(pair, on_the_way, extra):
+    entry = pair.entry("a")
+    pair.other.staging.mkdir(parents=True)
+    content = (pair.head.blobs / entry.blob).read_bytes() + b"x" * extra
+    (pair.other.staging / f"{entry.blob}.part").write_bytes(content)
+    pair.pull()
+    assert pair.whole()
+    assert ((0, entry.size) in on_the_way.sent) == bool(extra)
+
+
+def test_a_dead_rail_s_work_moves_to_the_other_without_waiting_for_it(pair):
+    pair.close(1)
+    started = time.monotonic()
+    copy = pair.pull()
+    assert pair.whole()
+    assert copy["rails"] == {"rail1": TOTAL, "rail2": 0}
+    assert time.monotonic() - started < 5
+    pair.servers.pop()
+
+
+def test_no_rail_at_all_is_told_and_what_came_is_kept(program, pair, on_the_way):
+    def last_words(connection, send, count):
+        send(count // 2)
+        pair.close()
+        connection.shutdown(socket.SHUT_RDWR)
+        raise ConnectionResetError("the head went away")
+
+    on_the_way.faults[SIZES["a"]] = last_words
+    with pytest.raises(program("job").Failure, match="files did not come: no rail carries them any more, last rail"):
+        pair.pull(streams=1, mine=MINE[:1])
+    pair.servers.clear()
+    assert list(pair.other.staging.glob("*.part"))
+    assert not pair.other.snapshot(COMMIT).exists()
+    pair.serve()
+    pair.pull()
+    assert pair.whole()
+
+
+def flip(path, at=99):
+    with path.open("r+b") as stream:
+        stream.seek(at)
+        byte = stream.read(1)[0]
+        stream.seek(at)
+        stream.write(bytes([byte ^ 1]))
+
+
+def test_wrong_bytes_twice_are_an_error_and_never_have_the_name(program, pair):
+    entry = pair.entry("b")
+    flip(pair.head.blobs / entry.blob)
+    with pytest.raises(program("job").Failure, match="b came twice with the wrong bytes"):
+        pair.pull()
+    assert entry.blob not in pair.there()
+    assert not pair.other.snapshot(COMMIT).exists()
+
+
+@pytest.mark.parametrize("length", [-1, 1, None])
+def test_a_file_of_the_wrong_length_on_the_head_or_none_is_told_with_its_cure(program, pair, length):
+    path = pair.head.blobs / pair.entry("b").blob
+    content = path.read_bytes()
+    path.unlink()
+    if length:
+        path.write_bytes(content[:length] if length < 0 else content + b"x")
+    with pytest.raises(program("job").Failure, match=r"the head has no 2048000 bytes of .*hf_weights_rehash"):
+        pair.pull()
+    assert all(pair.there().values())
+
+
+def test_a_wrong_secret_is_refused_with_its_cure(program, pair):
+    with pytest.raises(program("job").Failure, match="does not know this copy's secret"):
+        pair.pull(secret_file=pair.secret("third", "open"))
+    assert pair.there() == {}
+
+
+def test_another_server_on_the_port_is_told_as_such(program, pair):
+    pair.close()
+    pair.servers.clear()
+    with socket.create_server(("127.0.0.1", pair.port)) as other:
+
+        def greet():
+            connection, _ = other.accept()
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(program("job").Failure, match="not the head of this copy"):
+            pair.pull(streams=1, mine=MINE[:1])
+
+
+def asked(pair, path, *, source="127.0.1.1", method="GET", headers=None, nonce=None):
+    """One question put by hand. Returns status, headers and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", pair.port, timeout=5, source_address=(source, 0))
+    connection.request("GET", "/")
+    first = connection.getresponse()
+    first.read()
+    nonce = nonce or pair.program("wire").nonce_of(first.headers["WWW-Authenticate"])
+    given = {"Authorization": pair.program("wire").answer("sesame", nonce, "GET", path, 0), **(headers or {})}
+    connection.request(method, path, headers=given)
+    response = connection.getresponse()
+    return response.status, dict(response.headers), response.read()
+
+
+def test_who_is_no_peer_is_told_nothing(pair):
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        asked(pair, "/x", source="127.0.0.1")
+
+
+def test_an_answer_is_good_for_its_connection_path_and_range_only(pair):
+    blob = pair.entry("deep/c").blob
+    assert asked(pair, f"/{blob}")[0] == 200
+    assert asked(pair, f"/{blob}", nonce="0" * 32)[0] == 401
+    assert asked(pair, f"/{blob}", headers={"Range": "bytes=5-"})[0] == 401
+    other = pair.program("wire").answer("sesame", "0" * 32, "GET", "/other", 0)
+    assert asked(pair, f"/{blob}", headers={"Authorization": other})[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 404), ("/../.twinspark/" + COMMIT + ".manifest.json", 404), ("/" + "0" * 64, 404), ("//etc/passwd", 401)],
+)
+def test_nothing_but_the_manifest_s_blobs_is_to_be_had(pair, path, status):
+    (pair.head.blobs / ("0" * 64)).write_text("not in the manifest")
+    assert asked(pair, path)[0] == status
+
+
+def test_a_link_in_a_blob_s_place_is_not_followed(pair, tmp_path):
+    (tmp_path / "private").write_text("private")
+    blob = pair.head.blobs / pair.entry("deep/c").blob
+    blob.unlink()
+    blob.symlink_to(tmp_path / "private")
+    assert asked(pair, f"/{blob.name}")[0] == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "HEAD"])
+def test_it_is_read_only(pair, method):
+    assert asked(pair, f"/{pair.entry('deep/c').blob}", method=method)[0] == 501
+
+
+def test_the_secret_never_crosses_the_rail(pair, monkeypatch):
+    crossed, real = [], socket.socket.sendall
+    monkeypatch.setattr(
+        socket.socket, "sendall", lambda self, data, *a: crossed.append(bytes(data)) or real(self, data, *a)
+    )
+    pair.pull()
+    assert any(b"Authorization" in data for data in crossed)
+    assert not any(b"sesame" in data for data in crossed)
+
+
+def test_it_ends_by_itself_when_nobody_is_connected_and_leaves_no_secret(pair):
+    pair.close()
+    pair.servers.clear()
+    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
+    pair.program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 0.1})
+    assert not (pair.folder / "head.secret").exists()
+    socket.create_server(("127.0.0.1", pair.port)).close()
+
+
+def test_a_port_in_use_is_told_with_its_cure(program, pair):
+    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
+    with pytest.raises(program("job").Failure, match=r"rail1 \(127.0.0.1\) can't be listened on .*hf_weights_port"):
+        program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 9})
+
+
+@pytest.mark.parametrize(
+    ("header", "start"),
+    [
+        (None, 0),
+        ("bytes=0-", 0),
+        ("bytes=17-", 17),
+        ("bytes=1-2", None),
+        ("bytes=-5", None),
+        ("bytes=1-,3-", None),
+        ("x", None),
+    ],
+)
+def test_a_range_is_the_rest_of_a_file_or_refused(program, header, start):
+    assert program("wire").start_of(header) == start
+
+
+def test_a_second_pull_reads_no_byte_of_the_weights(program, pair, monkeypatch):
+    pair.pull()
+    for name in ("store", "pull"):
+        monkeypatch.setattr(program(name), "Rail" if name == "pull" else "sums_of", lambda *a, **k: pytest.fail("read"))
+    monkeypatch.setattr(program("hashing"), "read_through", lambda *a: pytest.fail("read"))
+    before = pair.state()["copy"]
+    assert pair.pull() == before
+
+
+def test_a_full_disk_keeps_what_came_and_says_so(program, pair, monkeypatch, capsys):
+    real, left = os.write, [1500 * KIB]
+
+    def write(handle, piece):
+        if len(piece) > 1 * KIB:
+            if left[0] <= 0:
+                raise OSError(28, "No space left on device")
+            piece = piece[: left[0]]
+            left[0] -= len(piece)
+        return real(handle, piece)
+
+    monkeypatch.setattr(program("hashing").os, "write", write)
+    with pytest.raises(OSError, match="No space left"):
+        pair.pull(streams=1, mine=MINE[:1])
+    assert all(pair.there().values())
+    assert sum(p.stat().st_size for p in pair.other.staging.glob("*.part")) >= 1400 * KIB
+    monkeypatch.undo()
+    assert pair.pull()["bytes"] < TOTAL
+    assert pair.whole()

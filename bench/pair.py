@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Pair:
             groups += [found[child] for child in group.get("children", [])]
         self.names = names
         self.fabric = fabric(names, self.settings)
+        self._sockets = tempfile.TemporaryDirectory(prefix="pair-")
 
     def ssh(self, host: str) -> list[str]:
         """The command line that reaches a host."""
@@ -50,7 +52,13 @@ class Pair:
         options = shlex.split(told.get("ansible_ssh_common_args", ""))
         key = told.get("ansible_ssh_private_key_file")
         identity = ["-i", key] if key else []
-        return ["ssh", *options, *identity, f"{told['ansible_user']}@{told['ansible_host']}"]
+        shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={self._sockets.name}/%C"]
+        return ["ssh", *options, *shared, *identity, f"{told['ansible_user']}@{told['ansible_host']}"]
+
+    def hang_up(self, host: str) -> None:
+        """End the shared connection to a host, which a reboot would leave hanging."""
+        argv = self.ssh(host)
+        subprocess.run([*argv[:-1], "-O", "exit", argv[-1]], capture_output=True, check=False)
 
     def start(self, host: str, command: str, **popen: Any) -> subprocess.Popen[bytes]:
         """A shell command on a host, not waited for."""

@@ -18,6 +18,7 @@ options:
   ignore: {description: Patterns of the files to leave out., type: list, elements: str, default: []}
   endpoint: {description: The Hub or a mirror of it., type: str, default: "https://huggingface.co"}
   token_file: {description: File on this host with a token., type: path, default: ""}
+  longest_pause: {description: Longest pause between two attempts in seconds., type: int, default: 60}
   source_dir: {description: Directory on this host to take the files from instead., type: path, default: ""}
   home: {description: What HF_HOME means on this host., type: path, required: true}
   owner: {description: Owner of the manifest's file., type: str, required: true}
@@ -61,6 +62,7 @@ ARGUMENTS: dict[str, Any] = {
     "endpoint": {"type": "str", "default": "https://huggingface.co"},
     # Not the token but where it is; no_log would blank the path in every message.
     "token_file": {"type": "path", "default": "", "no_log": False},
+    "longest_pause": {"type": "int", "default": 60},
     "source_dir": {"type": "path", "default": ""},
     "home": {"type": "path", "required": True},
     "owner": {"type": "str", "required": True},
@@ -104,7 +106,8 @@ def asked(params: dict[str, Any]) -> manifest.Manifest:
     token = ""
     if params["token_file"]:
         token = Path(params["token_file"]).read_text().strip()
-    return manifest.from_hub(hubapi.read_info(hubapi.Question(params["endpoint"], *bound[:2], token)), *bound)
+    question = hubapi.Question(params["endpoint"], *bound[:2], token, longest_pause=params["longest_pause"])
+    return manifest.from_hub(hubapi.read_info(question), *bound)
 
 
 def wanted(params: dict[str, Any], path: Path) -> manifest.Manifest:

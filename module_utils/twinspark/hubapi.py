@@ -93,7 +93,7 @@ def client_answer(log: str, repo: str, commit: str, token: bool) -> Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """A request for a commit's metadata."""
+    """A request for a commit's metadata. `timeout` of each attempt and `longest_pause` between two are in seconds."""
 
     endpoint: str
     repo: str
@@ -101,6 +101,7 @@ class Question:
     token: str = ""
     timeout: float = 20.0
     attempts: int = 6
+    longest_pause: float = 60.0
 
 
 def read_info(question: Question, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def read_info(question: Question, sleep: Callable[[float], None] = time.sleep) -
         except (OSError, ValueError, TypeError) as error:
             last = f"no usable answer from {question.endpoint} ({getattr(error, 'reason', error)})"
         if attempt + 1 < question.attempts:
-            sleep(pause(attempt, after))
+            sleep(pause(attempt, after, question.longest_pause))
     raise HubError(
         f"{last}, {question.attempts} times in a row. Look at hf_weights_endpoint and at the head's way out, "
         "or give hf_weights_source_dir"

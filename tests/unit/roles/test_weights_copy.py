@@ -245,19 +245,27 @@ def test_a_wrong_secret_is_refused_with_its_cure(program, pair):
     assert pair.there() == {}
 
 
-def test_another_server_on_the_port_is_told_as_such(program, pair):
+@pytest.mark.parametrize("rails", [1, 2])
+def test_another_server_on_a_rail_s_port_is_told_as_such_and_the_other_rail_taken(program, pair, rails):
     pair.close()
-    pair.servers.clear()
-    with socket.create_server(("127.0.0.1", pair.port)) as other:
+    with socket.create_server((HEAD[0]["address"], pair.port)) as other:
+        pair.serve()
 
         def greet():
-            connection, _ = other.accept()
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            while True:
+                connection, _ = other.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
         threading.Thread(target=greet, daemon=True).start()
-        with pytest.raises(program("job").Failure, match="not the head of this copy"):
-            pair.pull(streams=1, mine=MINE[:1])
+        if rails == 1:
+            words = "127.0.0.1 is not the head of this copy; see hf_weights_port"
+            with pytest.raises(program("job").Failure, match=words):
+                pair.pull(streams=1, mine=MINE[:1])
+        else:
+            assert pair.pull(streams=1)["rails"]["rail2"] == TOTAL
+            assert pair.whole()
 
 
 def asked(pair, path, *, source="127.0.1.1", method="GET", headers=None, nonce=None):
@@ -330,8 +338,18 @@ def test_it_ends_by_itself_when_nobody_is_connected_and_leaves_no_secret(pair):
 
 def test_a_port_in_use_is_told_with_its_cure(program, pair):
     spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
-    with pytest.raises(program("job").Failure, match=r"rail1 \(127.0.0.1\) can't be listened on .*hf_weights_port"):
+    with pytest.raises(program("job").Failure, match=r"at any rail, first rail1 \(127.0.0.1\): .*hf_weights_port"):
         program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 9})
+
+
+def test_a_rail_that_the_head_can_t_listen_on_leaves_the_work_to_the_other(pair):
+    pair.close()
+    with socket.create_server((HEAD[0]["address"], pair.port)):
+        pair.serve()
+        assert [server.server_address[0] for server in pair.servers] == [HEAD[1]["address"]]
+        copy = pair.pull(mine=MINE[1:])
+    assert copy["rails"] == {"rail2": TOTAL}
+    assert pair.whole()
 
 
 @pytest.mark.parametrize(

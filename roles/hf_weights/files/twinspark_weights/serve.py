@@ -129,7 +129,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def servers(spec: Mapping[str, Any]) -> list[Server]:
-    """One for each rail of the head. Failure when there is nothing to serve, or an address or port is not to be had."""
+    """One for each rail of the head that can be listened on. Failure when there is none, or nothing to serve."""
     layout = Layout(spec["home"], spec["repo"])
     manifest = snapshot.read_manifest(layout.manifest(spec["commit"]))
     if manifest is None:
@@ -138,16 +138,18 @@ def servers(spec: Mapping[str, Any]) -> list[Server]:
         )
     blobs = {entry.blob: layout.blobs / entry.blob for entry in manifest.entries if entry.blob}
     secret = Path(spec["secret_file"]).read_text().strip()
-    found = []
+    found, refused = [], []
     for rail in rails_to_serve(spec["fabric"]):
         try:
             found.append(Server((rail["address"], spec["port"]), frozenset(rail["peers"]), blobs, secret))
         except OSError as error:
-            raise Failure(
-                f"port {spec['port']} on {rail['name']} ({rail['address']}) can't be listened on ({error.strerror}). "
-                "Set another hf_weights_port if it is in use, and see that the rail has its address "
-                "(twinspark apply --stage network)"
-            ) from error
+            refused.append(f"{rail['name']} ({rail['address']}): {error.strerror}")
+            say(f"port {spec['port']} can't be listened on at {refused[-1]}")
+    if not found:
+        raise Failure(
+            f"port {spec['port']} can't be listened on at any rail, first {refused[0]}. Set another hf_weights_port if "
+            "it is in use, and see that the rails have their addresses (twinspark apply --stage network)"
+        )
     return found
 
 

@@ -85,10 +85,8 @@ class Rail:
             response.read()
         self._nonce = nonce_of(response.headers.get("WWW-Authenticate"))
         if not self._nonce:
-            raise RefusedError(
-                f"what answers on {self._rail['address']} is not the head of this copy ({response.status}). "
-                "Set another hf_weights_port"
-            )
+            address = self._rail["address"]
+            raise BrokenRailError(f"what answers on {address} is not the head of this copy; see hf_weights_port")
 
     def close(self) -> None:
         """End the connection."""

@@ -20,7 +20,7 @@ options:
     elements: dict
     default: []
   ports: {description: Range of ports for the servers., type: str, default: 18515-18546}
-  timeout: {description: Seconds that one client may take., type: int, default: 30}
+  timeout: {description: Seconds until every server must wait for its client, and that one client may take., type: int, default: 30}
   lifetime: {description: Seconds after which systemd ends a server that nobody stopped., type: int, default: 600}
 attributes:
   check_mode: {support: full}
@@ -58,7 +58,6 @@ from ansible.module_utils.twinspark.perftest_causes import named
 from ansible.module_utils.twinspark.perftest_run import Ended, outcome, unit_argv
 
 Run = dict[str, Any]
-READY_SECONDS = 15  # until a server must have said that it waits
 PINGS = 3  # at most, each with a second to answer
 SETTLE_SECONDS = 0.2  # perftest says so before it binds its port
 PROPERTIES = "Id,ActiveState,Result,ExecMainStatus"
@@ -152,13 +151,13 @@ def listening(module: AnsibleModule, host: Host) -> dict[str, Any]:
         error = "" if module.check_mode else host.start(run["unit"], run["argv"], params["lifetime"])
         if error:
             run.update(state="failed", **outcome(Ended(error, 1, "exit-code")))
-    await_ready(host, runs)
+    await_ready(host, runs, params["timeout"])
     return {"runs": runs, "changed": bool(runs)}
 
 
-def await_ready(host: Host, runs: list[Run]) -> None:
-    """Follow the servers' output until none is left that might still become ready."""
-    deadline = time.monotonic() + READY_SECONDS
+def await_ready(host: Host, runs: list[Run], seconds: float) -> None:
+    """Follow the servers' output until none is left that might still become ready, for at most `seconds`."""
+    deadline = time.monotonic() + seconds
     while pending := [run for run in runs if run["state"] == "starting"]:
         units = [run["unit"] for run in pending]
         printed = host.printed(units)

@@ -32,6 +32,7 @@ class Settings:
     queue_pairs: int = 4
     bandwidth_bytes: int = 65536
     latency_bytes: int = 2
+    iterations: int = 0
     connection: tuple[str, ...] = ("-R", "--force-link", "IB")
 
     @classmethod
@@ -45,9 +46,10 @@ class Settings:
             name: int(given.get(name, getattr(cls, name)))
             for name in ("repeats", "together_seconds", "queue_pairs", "bandwidth_bytes", "latency_bytes")
         }
-        wrong = [name for name, value in numbers.items() if value < 1]
+        numbers["iterations"] = int(given.get("iterations", cls.iterations))
+        wrong = [name for name, value in numbers.items() if value < (name != "iterations")]
         if wrong or numbers["repeats"] > 9:
-            raise PlanError(f"{wrong[0] if wrong else 'repeats'}: must be at least 1, and repeats at most 9")
+            raise PlanError(f"{wrong[0] if wrong else 'repeats'}: must be at least 1 (iterations at least 0), and repeats at most 9")
         connection = tuple(str(part) for part in given.get("connection", cls.connection))
         return cls(tests=tests, connection=connection, **numbers)
 
@@ -59,7 +61,7 @@ def options(test: str, settings: Settings, *, seconds: int = 0) -> list[str]:
     return [
         *(["-q", str(settings.queue_pairs), "--report_gbits"] if bandwidth else []),
         *["-s", str(size), *settings.connection],
-        *(["-D", str(seconds)] if seconds else []),
+        *(["-D", str(seconds)] if seconds else ["-n", str(settings.iterations)] if settings.iterations else []),
     ]
 
 

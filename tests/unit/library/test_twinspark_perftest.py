@@ -17,7 +17,7 @@ class FakeModule:
 
     def __init__(self, check=False, **params):
         self.check_mode = check
-        self.params = {"runs": [], "ports": "23300-23310", "timeout": 5, "lifetime": 60} | params
+        self.params = {"runs": [], "ports": "23300-23310", "timeout": 0, "lifetime": 60} | params
 
 
 class FakeHost:
@@ -49,7 +49,6 @@ class FakeHost:
 def library(load_module, monkeypatch):
     module = load_module("twinspark_perftest")
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(module, "READY_SECONDS", 0)
     return module
 
 

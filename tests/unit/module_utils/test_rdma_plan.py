@@ -37,6 +37,12 @@ def test_the_article_s_options_are_used():
     assert last["options"] == ["-s", "2", "-R", "--force-link", "IB"]
 
 
+def test_fewer_messages_are_for_the_rails_alone_where_nothing_else_ends_a_test():
+    alone, _, together = rdma_plan.plan(hosts(2), {"iterations": 200})["steps"][:3]
+    assert all(run["options"][-2:] == ["-n", "200"] for run in alone["runs"])
+    assert all("-n" not in run["options"] for run in together["runs"])
+
+
 def test_only_the_runs_of_one_group_go_at_the_same_time():
     plan = rdma_plan.plan(hosts(2), {"repeats": 2})
     assert [sorted(Counter(run["group"] for run in step["runs"]).values()) for step in plan["steps"]][:3] == [
@@ -70,7 +76,7 @@ def test_a_rail_that_is_down_is_left_out_with_the_reason():
 
 
 @pytest.mark.parametrize(
-    "given", [{"tests": ["write_speed"]}, {"tests": []}, {"repeats": 0}, {"repeats": 10}, {"queue_pairs": 0}]
+    "given", [{"tests": ["write_speed"]}, {"tests": []}, {"repeats": 0}, {"repeats": 10}, {"queue_pairs": 0}, {"iterations": -1}]
 )
 def test_settings_that_make_no_sense_are_refused(given):
     with pytest.raises(rdma_plan.PlanError):

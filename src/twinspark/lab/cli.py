@@ -69,6 +69,21 @@ def up(
 
 
 @app.command()
+def check(hosts: Annotated[str, typer.Option("--hosts", help="container or vm.")] = "container") -> None:
+    """Tell how such hosts would run on this machine; exit 1 with the reason where they can't."""
+    from .machine import require_root
+
+    with told():
+        if hosts not in {"container", "vm"}:
+            raise LabError(f"hosts are container or vm, not {hosts!r}")
+        if hosts == "vm":
+            print(vm.check())
+        else:
+            require_root()
+            print("Docker containers")
+
+
+@app.command()
 def status(name: Name = "lab", as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """What is there; exit 0 only if all of it is up."""
     from .status import as_json as encode

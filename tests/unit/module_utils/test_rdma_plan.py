@@ -76,7 +76,15 @@ def test_a_rail_that_is_down_is_left_out_with_the_reason():
 
 
 @pytest.mark.parametrize(
-    "given", [{"tests": ["write_speed"]}, {"tests": []}, {"repeats": 0}, {"repeats": 10}, {"queue_pairs": 0}, {"iterations": -1}]
+    "given",
+    [
+        {"tests": ["write_speed"]},
+        {"tests": []},
+        {"repeats": 0},
+        {"repeats": 10},
+        {"queue_pairs": 0},
+        {"iterations": -1},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(given):
     with pytest.raises(rdma_plan.PlanError):

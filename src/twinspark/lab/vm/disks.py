@@ -66,6 +66,7 @@ def _export(tag: str, root: Path) -> None:
             done = subprocess.run(unpack, stdin=source.stdout, capture_output=True, check=False)
         if done.returncode or source.returncode:
             raise LabError(f"the image {tag} can't be unpacked: {done.stderr.decode(errors='replace').strip()}")
+        (root / ".dockerenv").unlink(missing_ok=True)  # systemd would take the machine for a container
     finally:
         run(["docker", "rm", container], check=False)
 

@@ -28,7 +28,7 @@ def pid_of(vm: Vm) -> int | None:
 
 def start(vms: list[Vm], boot: Path, say: Say) -> str:
     """Start those VMs that don't run, by KVM where it works; which accelerator it is."""
-    accelerator = _known_accelerator()
+    accelerator = known_accelerator()
     stopped = [vm for vm in vms if pid_of(vm) is None]
     for vm in stopped:
         _launch(vm, vms, boot, accelerator)
@@ -55,7 +55,8 @@ def _verdict_file() -> Path:
     return cache_home() / "vm" / "accelerator"
 
 
-def _known_accelerator() -> tuple[str, str]:
+def known_accelerator() -> tuple[str, str]:
+    """KVM where it is there and was not found out; else emulation."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return TCG
     try:

@@ -1,6 +1,7 @@
 """`lab up --hosts vm`: disks, machines, pinned SSH, inventory. The verbs have the shape of the container hosts'."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from .. import access, inventory
 from ..hosts import Placement
 from ..image import Say, lock
 from ..machine import engine_dir, ensure_docker
-from ..names import USER, Lab
+from ..names import HOSTS, USER, Lab
 from ..shell import LabError, ensure_commands, run
 from ..status import HostStatus
 from . import disks, machines, plan
@@ -39,9 +40,28 @@ def ssh_argv(lab: Lab, vm: plan.Vm, command: list[str]) -> list[str]:
     return [first, "-p", str(plan.SSH_PORT), *rest]
 
 
+def check() -> str:
+    """How VM hosts would run on this machine; LabError with the reason where they can't start at all.
+
+    QEMU is installed for it where that is possible: whether a package is there to be had is known only by trying.
+    """
+    ensure_commands([*COMMANDS, plan.qemu_command()], engine_dir() / "apt.log")
+    free = available_mib(Path("/proc/meminfo").read_text())
+    if free < len(HOSTS) * plan.MIB:
+        raise LabError(f"VM hosts take {len(HOSTS) * plan.MIB} MiB of memory and {free} MiB are available: free some")
+    return "KVM, if it runs anything" if machines.known_accelerator() is plan.KVM else "emulation"
+
+
+def available_mib(meminfo: str) -> int:
+    """MemAvailable of /proc/meminfo in MiB, 0 when it does not say."""
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", meminfo, re.MULTILINE)
+    return int(found[1]) // 1024 if found else 0
+
+
 def up(lab: Lab, say: Say) -> Path:
     """Bring the VM hosts up, or to what they should be; the inventory folder."""
-    ensure_commands([*COMMANDS, plan.qemu_command()], engine_dir() / "apt.log")
+    if all(machines.pid_of(vm) is None for vm in vms(lab)):
+        check()
     boot = disks.cached_boot()
     if boot is None:
         say(f"docker engine {ensure_docker()}")

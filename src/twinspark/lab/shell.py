@@ -13,12 +13,19 @@ class LabError(Exception):
 
 
 def run(
-    argv: Sequence[str], *, stdin: bytes | None = None, timeout: float | None = None, check: bool = True
+    argv: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run *argv* and return it with its output; LabError on a non-zero exit unless *check* is false."""
     try:
         # Never this process's own standard input: a child ssh would swallow it.
-        done = subprocess.run(list(argv), input=stdin or b"", capture_output=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            list(argv), input=stdin or b"", capture_output=True, timeout=timeout, check=False, pass_fds=pass_fds
+        )
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed on this machine") from error
     except subprocess.TimeoutExpired as error:
@@ -28,9 +35,9 @@ def run(
     return done
 
 
-def output(argv: Sequence[str], *, timeout: float | None = None) -> str:
+def output(argv: Sequence[str], *, timeout: float | None = None, pass_fds: Sequence[int] = ()) -> str:
     """Standard output of *argv*, stripped; LabError on failure."""
-    return run(argv, timeout=timeout).stdout.decode(errors="replace").strip()
+    return run(argv, timeout=timeout, pass_fds=pass_fds).stdout.decode(errors="replace").strip()
 
 
 def succeeds(argv: Sequence[str], *, timeout: float | None = None) -> bool:

@@ -5,13 +5,15 @@ import os
 import signal
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..image import Say
 from ..names import cache_home
 from ..shell import LabError, output, run
-from .plan import KVM, RAIL_PORTS, TCG, Vm, qemu_argv
+from .plan import CABLE_BYTES, KVM, RAIL_PORTS, TCG, Vm, qemu_argv
 
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h; Python does not name them
 FIRST_WORDS = 25  # seconds in which a kernel under a KVM that works has said something
 BOOT = {"kvm": 120, "tcg": 480}  # seconds to an SSH login, several times what it takes alone on two cores
 
@@ -48,7 +50,25 @@ def start(vms: list[Vm], boot: Path, say: Say) -> str:
 def _launch(vm: Vm, vms: list[Vm], boot: Path, accelerator: tuple[str, str]) -> None:
     peer = next(other for other in vms if other != vm)
     vm.console.unlink(missing_ok=True)
-    output(qemu_argv(vm, peer, boot, accelerator), timeout=60)
+    with ExitStack() as ends:
+        cables = {name: ends.enter_context(_cable_end(vm, peer, port)) for name, port in RAIL_PORTS.items()}
+        numbers = {name: end.fileno() for name, end in cables.items()}
+        output(qemu_argv(vm, boot, accelerator, numbers), timeout=60, pass_fds=list(numbers.values()))
+
+
+def _cable_end(vm: Vm, peer: Vm, port: int) -> socket.socket:
+    """A rail's end at `vm`, connected to `peer`'s, with room enough that the cable loses nothing."""
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        # The size is forced beyond the machine's limit, which root may; twice as much is then shown.
+        for option in (SO_RCVBUFFORCE, SO_SNDBUFFORCE):
+            end.setsockopt(socket.SOL_SOCKET, option, CABLE_BYTES)
+        end.bind((vm.address, port))
+        end.connect((peer.address, port))
+    except OSError as error:
+        end.close()
+        raise LabError(f"{vm.host}: no cable at {vm.address}:{port} ({error.strerror}); the lab needs root") from error
+    return end
 
 
 def _verdict_file() -> Path:

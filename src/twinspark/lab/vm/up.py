@@ -15,8 +15,9 @@ from ..status import HostStatus
 from . import disks, machines, plan
 
 COMMANDS = ["ssh", "ssh-keygen", "qemu-img", "mkfs.ext4"]
-# systemd has finished booting, and the Soft-RoCE devices are there.
-READY = ["sudo", "-n", "sh", "-c", "systemctl is-system-running --wait >/dev/null; rdma link show rocep1s0f1/1"]
+# systemd has finished booting, and the Soft-RoCE devices are there, at the latest when they are asked for once more.
+SETTLED = "systemctl is-system-running --wait >/dev/null; systemctl start twinspark-lab-rxe.service"
+READY = ["sudo", "-n", "sh", "-c", f"'{SETTLED}'"]
 
 
 def vms(lab: Lab) -> list[plan.Vm]:
@@ -100,7 +101,7 @@ def reboot(lab: Lab, names: list[str], say: Say) -> None:
     for vm in chosen:
         run(ssh_argv(lab, vm, ["sudo", "systemctl", "reboot"]), check=False, timeout=60)
     for vm in chosen:
-        changed = f'test "$(cat /proc/sys/kernel/random/boot_id)" != {before[vm.host]} && {" ".join(READY[-1:])}'
+        changed = f'test "$(cat /proc/sys/kernel/random/boot_id)" != {before[vm.host]} && {{ {SETTLED}; }}'
         machines.wait_login(vm, ssh_argv(lab, vm, ["sudo", "-n", "sh", "-c", f"'{changed}'"]), accelerator)
         say(f"{vm.host}: rebooted")
 

@@ -3,6 +3,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ROLES := preflight peer_ssh cx7_network rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+# On VM hosts, after the containers are down: two processors are not many for two emulated ones.
+VM_SCENARIOS := rdma_verify_vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test lint unit molecule molecule-down lock
@@ -28,10 +30,16 @@ unit: setup  ## Unit and contract tests
 	@pytest tests -m 'not lab'
 
 molecule: setup  ## Molecule on a lab of its own (ROLE=rdma_verify for one role)
-	@scripts/molecule $(if $(ROLE),--only $(ROLE),$(ROLES))
+ifdef ROLE
+	@scripts/$(if $(filter %_vm,$(ROLE)),molecule-vm,molecule --only) $(ROLE)
+else
+	@scripts/molecule $(ROLES)
+	@scripts/molecule-vm $(VM_SCENARIOS)
+endif
 
-molecule-down: setup  ## Take down the lab of the Molecule scenarios
+molecule-down: setup  ## Take down the labs of the Molecule scenarios
 	@twinspark lab down --name molecule
+	@twinspark lab down --name molecule-vm
 
 lock: setup  ## Write the pins anew from pyproject.toml
 	@scripts/lock

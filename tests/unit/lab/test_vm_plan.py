@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from twinspark.lab.shell import LabError
-from twinspark.lab.vm import machines, plan
+from twinspark.lab.vm import machines, plan, up
 
 FORCES = pytest.mark.skipif(os.geteuid() != 0, reason="a buffer beyond the machine's limit is root's to have")
 BOOT = Path("/boot-folder")
@@ -94,3 +94,15 @@ def test_another_architecture_is_told_in_a_sentence(monkeypatch):
     monkeypatch.setattr(plan.platform, "machine", lambda: "riscv64")
     with pytest.raises(LabError, match="use container hosts"):
         plan.qemu_command()
+
+
+def test_a_machine_without_room_for_two_hosts_is_told_so(monkeypatch):
+    monkeypatch.setattr(up, "ensure_commands", lambda names, log: None)
+    monkeypatch.setattr(up, "available_mib", lambda text: 2000)
+    with pytest.raises(LabError, match="take 3000 MiB of memory and 2000 MiB are available"):
+        up.check()
+
+
+@pytest.mark.parametrize(("text", "mib"), [("MemTotal: 9 kB\nMemAvailable:  4194304 kB\n", 4096), ("", 0)])
+def test_what_is_available_is_read_from_meminfo(text, mib):
+    assert up.available_mib(text) == mib

@@ -118,10 +118,8 @@ def cause_of(end: Ended) -> Cause:
     printed = of_lines(end.text.splitlines())
     if printed:
         return printed[0]
-    return named(
-        "timeout" if end.result == "timeout" else "no_output",
-        end.text.strip().splitlines()[-1] if end.text.strip() else "",
-    )
+    said = [line for line in end.text.splitlines() if line.strip("-* ") and not line.strip().startswith("#bytes")]
+    return named("timeout" if end.result == "timeout" else "no_output", said[-1] if said else "")
 
 
 def worst(causes: Iterable[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:

@@ -109,11 +109,11 @@ def _device(root: Path, name: str) -> dict[str, Any]:
     mtu = _netdev_mtu(root, netdev) if netdev else None
     return {
         "present": True,
-        "pci": pci or pci_of(name),
+        "pci": pci,
         "netdev": netdev,
         "netdev_mtu": mtu,
         "active_mtu": mtu_of(mtu) if mtu else None,
-        "firmware": _text(path / "fw_ver"),
+        "firmware": _text(path / "fw_ver") or None,  # Soft-RoCE has none
         "board": _text(path / "board_id"),
         "state": (_text(port / "state") or "").partition(": ")[2] or None,
         "physical_state": (_text(port / "phys_state") or "").partition(": ")[2] or None,

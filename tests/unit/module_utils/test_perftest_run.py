@@ -77,6 +77,11 @@ def test_an_end_has_a_cause(end, name):
     assert cause_of(end).name == name
 
 
+def test_a_timeout_quotes_what_was_said_last_and_neither_rule_nor_heading():
+    text = " remote address: LID 0000 QPN 0x0045\n-----\n #bytes #iterations    t_min[usec]\n"
+    assert cause_of(Ended(text, 15, "timeout")).line == "remote address: LID 0000 QPN 0x0045"
+
+
 def test_a_good_end_has_rows_and_no_cause():
     found = outcome(Ended(GOOD, 0))
     assert found["ok"]

@@ -47,6 +47,26 @@ def spark(root: Path, **changes: str) -> Path:
     return root
 
 
+def test_a_soft_device_has_no_function_and_no_firmware_to_tell_of(tmp_path):
+    """As Soft-RoCE shows in the VM hosts' sysfs: a link to no PCI function, an empty fw_ver, the netdev as its parent."""
+    port = "sys/class/infiniband/rocep1s0f1/ports/1"
+    write(
+        tmp_path,
+        {
+            "sys/class/infiniband/rocep1s0f1/fw_ver": "\n",
+            "sys/class/infiniband/rocep1s0f1/parent": "enp1s0f1np1\n",
+            f"{port}/state": "1: DOWN\n",
+            f"{port}/phys_state": "3: Disabled\n",
+            f"{port}/rate": "2.5 Gb/sec (1X SDR)\n",
+            f"{port}/link_layer": "Ethernet\n",
+            "sys/class/net/enp1s0f1np1/mtu": "9000\n",
+        },
+    )
+    device = rdma_facts.read(tmp_path)["devices"]["rocep1s0f1"]
+    assert [device[name] for name in ("pci", "driver", "vendor", "firmware")] == [None] * 4
+    assert (device["state"], device["netdev"], device["active_mtu"]) == ("DOWN", "enp1s0f1np1", 4096)
+
+
 def test_a_device_is_read_whole(tmp_path):
     device = rdma_facts.read(spark(tmp_path))["devices"]["rocep1s0f1"]
     assert device["state"] == "ACTIVE"

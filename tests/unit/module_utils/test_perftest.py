@@ -17,6 +17,7 @@ CASES = Path(__file__).parent / "cases"
 RECORDED = [
     *cases(CASES / "perftest_text.yaml"),
     *cases(CASES / "perftest_errors.yaml"),
+    *cases(CASES / "perftest_recorded.yaml"),
     *cases(CASES / "perftest_json.yaml"),
 ]
 

@@ -20,7 +20,8 @@ options:
     elements: dict
     default: []
   ports: {description: Range of ports for the servers., type: str, default: 18515-18546}
-  timeout: {description: Seconds until every server must wait for its client, and that one client may take., type: int, default: 30}
+  timeout: {description: "Seconds until all servers must wait for clients, and that one client may take.", type: int,
+            default: 30}
   lifetime: {description: Seconds after which systemd ends a server that nobody stopped., type: int, default: 600}
 attributes:
   check_mode: {support: full}

@@ -48,7 +48,7 @@ def spark(root: Path, **changes: str) -> Path:
 
 
 def test_a_soft_device_has_no_function_and_no_firmware_to_tell_of(tmp_path):
-    """As Soft-RoCE shows in the VM hosts' sysfs: a link to no PCI function, an empty fw_ver, the netdev as its parent."""
+    """As Soft-RoCE shows in the VM hosts' sysfs: no link to a PCI function, an empty fw_ver, the netdev as parent."""
     port = "sys/class/infiniband/rocep1s0f1/ports/1"
     write(
         tmp_path,

@@ -1,9 +1,11 @@
 """Keeps the byte code of what is imported from zip files, as Python does for all other imports.
 
-Ansible sends every task's module in a zip file, so all of its parts are compiled anew for each task. That is a matter of
-0.2 seconds on a processor of its own, and of several on an emulated one. The code is the same: it is found by the sum of
-its source and the interpreter's own mark.
+Ansible sends every task's module in a zip file, so all of its parts are compiled anew for each task. That is a matter
+of 0.2 seconds on a processor of its own, and of several on an emulated one. The code is the same: it is found by the
+sum of its source and the interpreter's own mark. Every start of Python reads this, so it imports nothing that is slow.
 """
+
+# ruff: noqa: PTH105, PTH123, S302 - no pathlib for that reason; and the folder is written by root alone
 
 import contextlib
 import hashlib

@@ -60,6 +60,17 @@ def twinspark_network_verdicts(
     return _net_verdicts.judge(entries, results, settings)
 
 
+def twinspark_network_drifted(
+    entries: Sequence[Mapping[str, Any]], networks: Mapping[str, Any], settings: Mapping[str, Any]
+) -> list[str]:
+    """How the kernels of all hosts differ from the plan, one clause each."""
+    return [
+        f"{entry['host']}: {_net_verdicts.clause(item)}"
+        for entry in entries
+        for item in _network_plan.drift(entry["rails"], networks[entry["host"]], settings)
+    ]
+
+
 class FilterModule:
     """What Ansible looks for."""
 
@@ -69,6 +80,8 @@ class FilterModule:
             "twinspark_paths": twinspark_paths,
             "twinspark_network_plan": twinspark_network_plan,
             "twinspark_network_verdicts": twinspark_network_verdicts,
+            "twinspark_network_refused": _net_verdicts.refused,
+            "twinspark_network_drifted": twinspark_network_drifted,
             "twinspark_preflight": _preflight.judge,
             "twinspark_peer_known_hosts": _known_hosts.known_hosts,
             "twinspark_peer_ssh_config": _known_hosts.ssh_config,

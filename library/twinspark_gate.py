@@ -13,6 +13,8 @@ options:
   stage: {description: Stage whose proof is asked for., type: str, required: true}
   inputs: {description: What that stage would be bound to now., type: dict, required: true}
   boot_ids: {description: Present boot id of each host., type: dict, default: {}}
+  contradictions: {description: "What was just seen that speaks against the proof, one clause each.", type: list,
+                   elements: str, default: []}
   needed_by: {description: Stage that asks., type: str, default: ""}
   override: {description: Stages that the owner overrides by name., type: list, elements: str, default: []}
   probe: {description: Only tell; never refuse., type: bool, default: false}
@@ -49,6 +51,7 @@ ARGUMENTS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": list(proofs.STAGES)},
     "inputs": {"type": "dict", "required": True},
     "boot_ids": {"type": "dict", "default": {}},
+    "contradictions": {"type": "list", "elements": "str", "default": []},
     "needed_by": {"type": "str", "default": ""},
     "override": {"type": "list", "elements": "str", "default": []},
     "probe": {"type": "bool", "default": False},
@@ -68,6 +71,9 @@ def main() -> None:
     except proofs.ProofError as error:
         module.fail_json(msg=f"Stage {params['needed_by'] or stage} refused: {error}.")
     state = proofs.judge_chain(found, stage, inputs=params["inputs"], boot_ids=params["boot_ids"], overrides=overrides)
+    if state.fresh and params["contradictions"] and stage not in overrides:
+        seen = "; ".join(params["contradictions"])
+        state = proofs.Freshness(False, f"the one that stands is not true any more ({seen})")
     overridden = stage in overrides
     result: dict[str, Any] = {
         "changed": False,

@@ -8,8 +8,9 @@ module: twinspark_netplan
 short_description: Change the rails' network in a way that undoes itself unless it is confirmed
 description:
   - Compares the files with what they shall be, has netplan check the result in a scratch root, saves what is
-    there, arms a timer (and a unit for the next boot) that gives it back, writes the files, and
-    starts C(netplan apply) a second later, so that this answer still gets out.
+    there, and arms a timer (and a unit for the next boot) that gives it back. A unit on the host writes the files
+    and runs C(netplan apply) a second later, so that this answer still gets out, and a module that is killed leaves
+    nothing half done.
   - The change stands only when M(twinspark_network_switch) confirms it over a new connection.
   - O(state=absent) gives back, byte for byte, what was there before the first change.
 options:
@@ -46,6 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending: {description: Whether a change now waits to be confirmed., type: bool, returned: always}
+change: {description: "Its id, for M(twinspark_network_switch); empty without one.", type: str, returned: always}
 reasons: {description: Why something had to change., type: list, returned: always}
 """
 
@@ -54,12 +56,14 @@ import os
 import shutil
 import stat
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import deadman, kernel, netplan
+from ansible.module_utils.twinspark import deadman, kernel, netplan, pending
 from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark.targets import Targets, differing, diffs
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "default": "/etc/netplan/40-cx7.yaml"},
@@ -78,17 +82,6 @@ ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
-# Path to (text and mode), or to None for a file that shall not be there.
-Targets = dict[str, tuple[bytes, int] | None]
-
-
-def content_of(path: str) -> bytes | None:
-    """The file's bytes, None when it is not there."""
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        return None
-
 
 def wanted(params: dict[str, Any]) -> Targets:
     """What the files shall be: ours, and the foreign ones without the rails."""
@@ -106,29 +99,12 @@ def wanted(params: dict[str, Any]) -> Targets:
 
 def originals(backup: Path) -> tuple[Targets, dict[str, Any]]:
     """What the files were before the first change, and the links' running state then."""
-    try:
-        manifest = json.loads((backup / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return {}, {}
+    manifest = pending.read_json(backup / "manifest.json")
     targets: Targets = {}
-    for path, saved in manifest["files"].items():
+    for path, saved in manifest.get("files", {}).items():
         copy = backup / "files" / path.lstrip("/")
         targets[path] = (copy.read_bytes(), stat.S_IMODE(copy.stat().st_mode)) if saved else None
-    return targets, manifest["links"]
-
-
-def differing(targets: Targets) -> list[str]:
-    """Paths whose content, mode or existence is not as it shall be."""
-    found = []
-    for path, target in targets.items():
-        now = content_of(path)
-        if target is None:
-            same = now is None
-        else:
-            same = now == target[0] and stat.S_IMODE(Path(path).stat().st_mode) == target[1]
-        if not same:
-            found.append(path)
-    return found
+    return targets, manifest.get("links", {})
 
 
 def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
@@ -153,72 +129,75 @@ def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def save(params: dict[str, Any], targets: Targets, script: dict[str, Any], links: dict[str, Any]) -> deadman.Change:
-    """Keep a copy of all that will be touched, and the scripts that undo and apply, in the pending folder."""
-    folder = Path(params["state_dir"]) / "network" / "pending"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "files").mkdir(parents=True, mode=0o700)
-    files = [(path, Path(path).exists()) for path in targets]
-    for index, (path, there) in enumerate(files):
+def save(
+    params: dict[str, Any], targets: Targets, script: dict[str, Any], links: dict[str, Any], folder: Path
+) -> deadman.Change:
+    """Keep a copy of all that will be touched, what shall come in its place, and the scripts that apply and undo."""
+    shutil.rmtree(folder, ignore_errors=True)  # what never got as far as being armed
+    for name in ("files", "new"):
+        (folder / name).mkdir(parents=True, mode=0o700)
+    files = [(path, Path(path).exists(), target is not None) for path, target in targets.items()]
+    for index, (path, there, kept) in enumerate(files):
+        owner = Path(path).stat() if there else None
         if there:
             shutil.copy2(path, folder / "files" / str(index))
-            owner = Path(path).stat()
-            os.chown(folder / "files" / str(index), owner.st_uid, owner.st_gid)
+        if kept:
+            content, mode = targets[path] or (b"", 0)
+            (folder / "new" / str(index)).write_bytes(content)
+            (folder / "new" / str(index)).chmod(mode)
+        for copy in (folder / "files" / str(index), folder / "new" / str(index)) if owner else ():
+            if copy.exists():
+                os.chown(copy, owner.st_uid, owner.st_gid)
     change = deadman.Change(folder=str(folder), files=files, links=links)
     manifest = {
-        "files": dict(files),
+        "id": uuid.uuid4().hex,
+        "files": {path: there for path, there, _ in files},
         "links": links,
         "state": params["state"],
         "own_paths": [params["path"], params["sysctl_path"]],
     }
-    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2), 0o600)
     write_atomically(folder / "undo.sh", change.undo_script(), 0o700)
     write_atomically(folder / "apply.sh", change.apply_script(**script), 0o700)
+    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2), 0o600)
     return change
 
 
-def arm(module: AnsibleModule, change: deadman.Change) -> None:
+def arm(module: AnsibleModule, change: deadman.Change, folder: Path) -> None:
     """From here on the change undoes itself."""
+    for unit in (f"{deadman.UNIT}.service", f"{deadman.UNIT}.timer", f"{deadman.APPLY_UNIT}.timer"):
+        module.run_command(["systemctl", "stop", unit])
+        module.run_command(["systemctl", "reset-failed", unit])
     write_atomically(Path(deadman.BOOT_UNIT_PATH), change.boot_unit())
     link = Path(deadman.BOOT_LINK_PATH)
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
         link.symlink_to(deadman.BOOT_UNIT_PATH)
-    (Path(change.folder) / "armed").touch()
-    for unit in (f"{deadman.UNIT}.service", f"{deadman.UNIT}.timer", f"{deadman.APPLY_UNIT}.timer"):
-        module.run_command(["systemctl", "stop", unit])
-        module.run_command(["systemctl", "reset-failed", unit])
-    code, _, err = module.run_command(change.arm_argv(module.params["confirm_seconds"]))
-    if code:
-        module.fail_json(msg=f"The dead-man's switch could not be armed, nothing was changed: {err.strip()}")
+    (folder / "armed").touch()
+    # A power cut must find the copies and the unit on the disk, not in the page cache.
+    module.run_command(["sync", "--file-system", str(folder), deadman.BOOT_UNIT_PATH])
+    for argv in (change.arm_argv(module.params["confirm_seconds"]), change.apply_argv()):
+        code, _, err = module.run_command(argv)
+        if code:
+            (folder / "armed").unlink(missing_ok=True)
+            raise OSError(f"{' '.join(argv[:4])} failed: {err.strip()}")
 
 
-def write(targets: Targets) -> None:
-    """Make the files what they shall be."""
-    for path, target in targets.items():
-        if target is None:
+def begin(module: AnsibleModule, targets: Targets, script: dict[str, Any], links: dict[str, Any], folder: Path) -> str:
+    """Prepare and arm the change, and have it applied by the host itself; its id."""
+    if pending.live(folder):
+        module.fail_json(
+            msg="Another apply is changing this host's network at this moment, nothing was changed: wait until it has "
+            "ended, then run again."
+        )
+    try:
+        arm(module, save(module.params, targets, script, links, folder), folder)
+    except OSError as error:
+        for path in (deadman.BOOT_LINK_PATH, deadman.BOOT_UNIT_PATH):
             Path(path).unlink(missing_ok=True)
-        else:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(Path(path), target[0].decode(), target[1])
-
-
-def diffs(targets: Targets, paths: list[str], drift: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The files' diffs, secrets masked, and the kernel's."""
-    found = []
-    for path in paths:
-        target = targets[path]
-        texts = ((content_of(path) or b"").decode(errors="replace"), target[0].decode() if target else "")
-        before, after = map(netplan.redact, texts)
-        mode = f" (mode {target[1]:04o})" if target else " (absent)"
-        found.append({"before_header": path, "after_header": path + mode, "before": before, "after": after})
-    if drift:
-        sides = [
-            "".join(f"{entry['interface']} {entry['what']}: {entry[side]}\n" for entry in drift)
-            for side in ("current", "desired")
-        ]
-        found.append({"before_header": "kernel", "after_header": "kernel", "before": sides[0], "after": sides[1]})
-    return found
+        shutil.rmtree(folder, ignore_errors=True)
+        module.run_command(["systemctl", "stop", f"{deadman.UNIT}.timer"])
+        module.fail_json(msg=f"The change could not be prepared, nothing was changed: {error}")
+    return str(pending.read_json(folder / "manifest.json")["id"])
 
 
 def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -239,21 +218,37 @@ def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any
     return links, deadman.before(links, sysctls, routes, added)
 
 
+def wishes(
+    params: dict[str, Any], links: dict[str, Any], rails: dict[str, str], former: dict[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the kernel shall be besides what the files make it, and how it differs now."""
+    if params["state"] == "absent":
+        wished = deadman.released(former, links, rails)
+        return {"first": deadman.runtime_commands(wished)}, deadman.differences(links, wished)
+    left = deadman.left(links, params["former"])
+    wished = deadman.desired(links, rails, params["mtu"], params["arp"]) | left
+    return {"after": deadman.runtime_commands(wished)}, [*params["drift"], *deadman.differences(links, left)]
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     # netplan is a Python program: to look with it must not leave bytecode in its package.
     module.run_command_environ_update = {"PYTHONDONTWRITEBYTECODE": "1"}
     params = module.params
-    present = params["state"] == "present"
+    if params["confirm_seconds"] < deadman.LEAST_SECONDS:
+        least = f"at least {deadman.LEAST_SECONDS}, since netplan alone takes some seconds"
+        module.fail_json(msg=f"confirm_seconds is {params['confirm_seconds']}, and must be {least}.")
     rails = {rail["interface"]: rail["cidr"] for rail in params["rails"]}
     links, before = running(module, rails)
-    targets, former = (wanted(params), {}) if present else originals(Path(params["state_dir"]) / "backup" / "network")
+    kept = pending.backup(params["state_dir"])
+    targets, former = (wanted(params), {}) if params["state"] == "present" else originals(kept)
     paths = differing(targets)
-    drift = params["drift"] if present else []
+    script, drift = wishes(params, links, rails, former)
     result: dict[str, Any] = {
-        "changed": bool(paths or drift),
+        "changed": bool(paths or (drift and targets)),
         "pending": False,
+        "change": "",
         "reasons": [*paths, *(f"{entry['interface']} {entry['what']}" for entry in drift)],
         "diff": diffs(targets, paths, drift),
     }
@@ -263,15 +258,11 @@ def main() -> None:
         check_in_scratch(module, targets)
     if module.check_mode:
         module.exit_json(**result)
-    if present:
-        wished = deadman.desired(links, rails, params["mtu"], params["arp"]) | deadman.left(links, params["former"])
-        script = {"after": deadman.runtime_commands(wished)}
-    else:
-        script = {"first": deadman.runtime_commands(deadman.released(former, links, rails))}
-    change = save(params, targets, script, before)
-    arm(module, change)
-    write(targets)
-    module.run_command(change.apply_argv(), check_rc=True)
+    try:
+        with pending.locked(params["state_dir"]) as folder:
+            result["change"] = begin(module, targets, script, before, folder)
+    except OSError as error:
+        module.fail_json(msg=f"The change could not be prepared, nothing was changed: {error}")
     module.exit_json(**{**result, "pending": True})
 
 

@@ -9,13 +9,16 @@ short_description: Wait for, confirm or undo a pending network change
 options:
   state:
     description:
-      - V(undone) gives the former network back when a change is still unconfirmed, as after a lost controller.
+      - V(undone) gives the former network back when a change is still unconfirmed, as after a lost controller, and ends
+        what was killed midway.
       - V(applied) waits until the change has been applied and the rails have their addresses, and undoes it at once
         when netplan fails.
       - V(confirmed) makes the change stand. It refuses when the switch has already given the former network back.
     type: str
     choices: [undone, applied, confirmed]
     required: true
+  change: {description: "Id of the change that is meant, as M(twinspark_netplan) gave it; any when empty.", type: str,
+           default: ""}
   rails: {description: "Rails of this host: interface, cidr.", type: list, elements: dict, default: []}
   timeout: {description: Seconds to wait for V(applied)., type: int, default: 30}
   state_dir: {description: Where copies are kept., type: path, default: /var/lib/twinspark}
@@ -40,43 +43,54 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import deadman, kernel
+from ansible.module_utils.twinspark import deadman, kernel, pending
 from ansible.module_utils.twinspark.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["undone", "applied", "confirmed"], "required": True},
+    "change": {"type": "str", "default": ""},
     "rails": {"type": "list", "elements": "dict", "default": []},
     "timeout": {"type": "int", "default": 30},
     "state_dir": {"type": "path", "default": "/var/lib/twinspark"},
 }
+UNDONE = (
+    "The network change was undone before it was confirmed: by its dead-man's switch, since the controller did not "
+    "come back in time, or by another apply. The former network is back. Raise cx7_network_confirm_seconds if this "
+    "host is only slow."
+)
+BUSY = "Another apply is changing this host's network at this moment: wait until it has ended, then run again."
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A manifest, {} when there is none."""
-    try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
-def clear(module: AnsibleModule, pending: Path) -> None:
+def clear(module: AnsibleModule, folder: Path) -> None:
     """Take the switch and its units away."""
     module.run_command(["systemctl", "stop", f"{deadman.UNIT}.timer"])
     module.run_command(["systemctl", "reset-failed", f"{deadman.UNIT}.service"])
     Path(deadman.BOOT_LINK_PATH).unlink(missing_ok=True)
     Path(deadman.BOOT_UNIT_PATH).unlink(missing_ok=True)
-    shutil.rmtree(pending, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
-def undo(module: AnsibleModule, pending: Path) -> bool:
-    """Undo an unconfirmed change now. Whether there was one."""
-    armed = (pending / "armed").exists()
-    if armed and not module.check_mode:
-        module.run_command(["systemctl", "stop", f"{deadman.APPLY_UNIT}.timer", f"{deadman.APPLY_UNIT}.service"])
-        module.run_command(["/bin/sh", str(pending / "undo.sh")])
-    if pending.exists() and not module.check_mode:
-        clear(module, pending)
-    return armed
+def undo(module: AnsibleModule) -> bool:
+    """Undo an unconfirmed change now, or end an undo or a confirmation that died midway. Whether there was one."""
+    folder = pending.folder(module.params["state_dir"])
+    state = pending.live(folder)
+    if module.check_mode or not folder.exists():
+        return state in ("armed", "undoing")
+    if state in ("armed", "undoing"):
+        module.run_command(["/bin/sh", str(folder / "undo.sh")])  # takes the lock, and waits for one that is at work
+    with pending.locked(module.params["state_dir"]):
+        if (folder / "confirmed").exists():
+            remember(module, folder)
+        elif pending.live(folder):
+            module.fail_json(msg=BUSY)
+        clear(module, folder)
+    return state in ("armed", "undoing")
+
+
+def gone(module: AnsibleModule, folder: Path) -> bool:
+    """Whether the change that is meant is not pending any more: it was undone, or another apply has made its own."""
+    wanted, found = module.params["change"], pending.read_json(folder / "manifest.json").get("id")
+    return not (folder / "armed").exists() or bool(wanted and found != wanted)
 
 
 def missing(module: AnsibleModule, rails: list[dict[str, Any]]) -> list[str]:
@@ -86,54 +100,62 @@ def missing(module: AnsibleModule, rails: list[dict[str, Any]]) -> list[str]:
     return [rail["interface"] for rail in rails if rail["cidr"] not in links.get(rail["interface"], [])]
 
 
-def wait(module: AnsibleModule, pending: Path) -> None:
+def wait(module: AnsibleModule, folder: Path) -> None:
     """Wait until netplan has applied the change and the rails have their addresses."""
     end = time.monotonic() + module.params["timeout"]
-    code = ""
     while time.monotonic() < end:
-        if (pending / "apply.rc").exists():
-            code = (pending / "apply.rc").read_text().strip()
+        if gone(module, folder):
+            module.fail_json(msg=UNDONE)
+        if (folder / "apply.rc").exists():
+            code = (folder / "apply.rc").read_text().strip()
             if code != "0":
-                log = (pending / "apply.log").read_text().strip()
-                undo(module, pending)
-                module.fail_json(msg=f"netplan apply failed, and the former network was given back: {log}")
+                log = (folder / "apply.log").read_text().strip()
+                undo(module)
+                module.fail_json(msg=f"The change failed, and the former network was given back: {log}")
             if not missing(module, module.params["rails"]):
                 return
         time.sleep(0.3)
+    if gone(module, folder):
+        module.fail_json(msg=UNDONE)
     late = ", ".join(missing(module, module.params["rails"])) or "netplan"
-    undo(module, pending)
+    undo(module)
     module.fail_json(
         msg=f"{late} did not come up within {module.params['timeout']} s, and the former network was given back. "
-        "Look at `journalctl -u systemd-networkd`, check the cable, then run again."
+        "Look at `journalctl -u systemd-networkd -u NetworkManager`, check the cable, then run again."
     )
 
 
-def confirm(module: AnsibleModule, pending: Path) -> bool:
-    """Make the change stand and remember what it replaced. Whether there was one."""
-    if not pending.exists():
-        return False
-    try:
-        (pending / "armed").rename(pending / "confirmed")
-    except FileNotFoundError:
-        module.fail_json(
-            msg="The network change was undone by its dead-man's switch, since the controller did not confirm in time. "
-            "The former network is back. Raise cx7_network_confirm_seconds if this host is only slow."
-        )
-    backup = Path(module.params["state_dir"]) / "backup" / "network"
-    manifest = read_json(pending / "manifest.json")
+def remember(module: AnsibleModule, folder: Path) -> None:
+    """Keep what a confirmed change replaced, for uninstall. May be done again after a kill midway."""
+    backup = pending.backup(module.params["state_dir"])
+    manifest = pending.read_json(folder / "manifest.json")
     if manifest["state"] == "absent":
         shutil.rmtree(backup, ignore_errors=True)
-    else:
-        kept, fresh = deadman.remember(read_json(backup / "manifest.json"), manifest, manifest["own_paths"])
-        order = list(manifest["files"])
-        for path in fresh:
-            copy = backup / "files" / path.lstrip("/")
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if manifest["files"][path]:
-                shutil.copy2(pending / "files" / str(order.index(path)), copy)
-        write_atomically(backup / "manifest.json", json.dumps(kept, indent=2), 0o600)
-        backup.chmod(0o700)
-    clear(module, pending)
+        return
+    kept, fresh = deadman.remember(pending.read_json(backup / "manifest.json"), manifest, manifest["own_paths"])
+    order = list(manifest["files"])
+    for path in fresh:
+        copy = backup / "files" / path.lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if manifest["files"][path]:
+            shutil.copy2(folder / "files" / str(order.index(path)), copy)
+    write_atomically(backup / "manifest.json", json.dumps(kept, indent=2), 0o600)
+    backup.chmod(0o700)
+
+
+def confirm(module: AnsibleModule, folder: Path) -> bool:
+    """Make the change stand and remember what it replaced. Whether there was one."""
+    if not folder.exists() and not module.params["change"]:
+        return False
+    with pending.locked(module.params["state_dir"]):
+        if gone(module, folder):
+            module.fail_json(msg=UNDONE)
+        try:
+            (folder / "armed").rename(folder / "confirmed")
+        except FileNotFoundError:
+            module.fail_json(msg=UNDONE)
+        remember(module, folder)
+        clear(module, folder)
     return True
 
 
@@ -141,17 +163,18 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     state = module.params["state"]
-    pending = Path(module.params["state_dir"]) / "network" / "pending"
+    folder = pending.folder(module.params["state_dir"])
     start = time.monotonic()
     changed = False
-    if state == "undone":
-        changed = undo(module, pending)
-    elif module.check_mode:
-        changed = False
-    elif state == "applied":
-        wait(module, pending)
-    else:
-        changed = confirm(module, pending)
+    try:
+        if state == "undone":
+            changed = undo(module)
+        elif state == "applied" and not module.check_mode:
+            wait(module, folder)
+        elif not module.check_mode:
+            changed = confirm(module, folder)
+    except OSError as error:
+        module.fail_json(msg=f"The pending network change could not be ended: {error}. Run again.")
     module.exit_json(changed=changed, seconds=round(time.monotonic() - start, 2))
 
 

@@ -1,7 +1,9 @@
-"""The dead-man's switch of a network change: what is saved, what undoes it, and the units that watch.
+"""The dead-man's switch of a network change: what is saved, what applies and undoes it, and the units that watch.
 
-A change is armed before the first file is touched. A transient timer, and at boot a unit, run `undo.sh` unless the
-controller has come back over a new management connection and confirmed. Whoever renames the file `armed` first wins.
+A change is prepared whole in a folder of its own and armed before the first file is touched; from then on units on the
+host do the rest, so that neither a lost controller nor a killed module leaves it half done. A transient timer, and at
+boot a unit, run `undo.sh` unless the controller has come back over a new management connection and confirmed. Whoever
+renames the file `armed` first wins.
 """
 
 from __future__ import annotations
@@ -15,40 +17,60 @@ UNIT = "twinspark-network-deadman"
 APPLY_UNIT = "twinspark-network-apply"
 BOOT_UNIT_PATH = f"/etc/systemd/system/{UNIT}-boot.service"
 BOOT_LINK_PATH = f"/etc/systemd/system/multi-user.target.wants/{UNIT}-boot.service"
+LEAST_SECONDS = 10  # netplan alone takes some 5 s
+HANG_SECONDS = 60  # a netplan that takes longer in an undo is not waited for
+
+# sh: put the copy $1/$2 in the place of $3, whole or not at all. What was left of a killed attempt goes with it.
+PUT = 'put() { cp -p -- "$1/$2" "$3.twinspark" && mv -f -- "$3.twinspark" "$3"; }'
+# On a full disk there is no room for a second copy; the room of what is there is enough to write into.
+PUT_BACK = 'back() { put files "$1" "$2" || { rm -f -- "$2.twinspark"; cat "files/$1" > "$2"; }; }'
 
 
 @dataclass(frozen=True)
 class Change:
     """A network change of one host.
 
-    folder: where it is kept while it is pending. files: every path that is touched, in order, and whether a copy was
-    saved as folder/files/INDEX (else the path did not exist). links: interface to its running state before:
-    {mtu, up, addresses, sysctls, routes}.
+    folder: where it is kept while it is pending. files: every path that is touched, in order, whether a copy of what is
+    there was saved as folder/files/INDEX (else the path does not exist), and whether folder/new/INDEX shall come in its
+    place (else it is removed). links: interface to its running state before: {mtu, up, addresses, sysctls, routes}.
     """
 
     folder: str
-    files: Sequence[tuple[str, bool]]
+    files: Sequence[tuple[str, bool, bool]]
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def undo_script(self) -> str:
-        """sh text that gives the former state back. Every step is tried, whatever became of the one before."""
-        folder = shlex.quote(self.folder)
+        """sh text that gives the former state back. Every step is tried, whatever became of the one before.
+
+        One that died midway leaves `undoing`, and the next one goes on from there. The links are set before netplan is
+        asked, too: it may hang.
+        """
+        links = [f"{shlex.join(command)} || true" for command in runtime_commands(self.links)]
+        sysctls = [line for line in links if line.startswith("sysctl ")]
         lines = [
             "#!/bin/sh",
             "# Written by twinspark: gives the former network back unless the change was confirmed.",
-            f"cd {folder} || exit 0",
-            "mv armed undoing 2>/dev/null || exit 0",
-            'put() { cp -p -- "files/$1" "$2.twinspark" && mv -f -- "$2.twinspark" "$2"; }',
+            f"cd {shlex.quote(self.folder)} || exit 0",
+            f"[ -r ../lock ] && exec 9<../lock && flock -w {2 * HANG_SECONDS} 9",
+            "mv armed undoing 2>/dev/null",
+            "[ -e undoing ] || exit 0",
+            PUT,
+            PUT_BACK,
+            'if [ "${1:-}" != boot ]; then',
+            f"  timeout 15 systemctl stop {APPLY_UNIT}.timer {APPLY_UNIT}.service 2>/dev/null",
+            "fi",
         ]
-        for index, (path, saved) in enumerate(self.files):
+        for index, (path, saved, _) in enumerate(self.files):
             where = shlex.quote(path)
-            lines.append(f"put {index} {where}" if saved else f"rm -f -- {where}")
+            lines.append(f"back {index} {where}" if saved else f"rm -f -- {where} {where}.twinspark")
         lines += [
             'if [ "${1:-}" = boot ]; then',
-            "  netplan generate",
+            f"  timeout {HANG_SECONDS} netplan generate 9>&-",
+            *(f"  {line}" for line in sysctls),
             "else",
-            "  netplan apply",
-            *(f"  {shlex.join(command)} || true" for command in runtime_commands(self.links)),
+            *(f"  {line}" for line in links),
+            f"  timeout -k 5 {HANG_SECONDS} netplan apply 9>&-",
+            *(f"  {line}" for line in links),
             "fi",
             f"rm -f -- {BOOT_LINK_PATH} {BOOT_UNIT_PATH}",
             "mv undoing undone",
@@ -58,18 +80,28 @@ class Change:
         return "\n".join(lines) + "\n"
 
     def apply_script(self, first: Sequence[Sequence[str]] = (), after: Sequence[Sequence[str]] = ()) -> str:
-        """sh text that makes the new files the running state; netplan's exit code is left in apply.rc.
+        """sh text that writes the new files and makes them the running state; the exit code is left in apply.rc.
 
         first, after: commands around `netplan apply`. What runs first, the files may overrule.
         """
         lines = [
             "#!/bin/sh",
+            "# Written by twinspark: makes the change, unless it was undone meanwhile.",
             f"cd {shlex.quote(self.folder)} || exit 1",
-            ": > apply.log",
-            *(f"{shlex.join(command)} >> apply.log 2>&1 || true" for command in first),
-            "netplan apply >> apply.log 2>&1",
-            "rc=$?",
-            *(f"{shlex.join(command)} >> apply.log 2>&1 || true" for command in after),
+            "[ -e armed ] || exit 0",
+            "exec > apply.log 2>&1",
+            "rc=0",
+            PUT,
+        ]
+        for index, (path, _, kept) in enumerate(self.files):
+            where = shlex.quote(path)
+            lines.append(f"put new {index} {where} || rc=$?" if kept else f"rm -f -- {where} || rc=$?")
+        lines += [
+            'if [ "$rc" = 0 ]; then',
+            *(f"  {shlex.join(command)} || true" for command in first),
+            "  netplan apply || rc=$?",
+            *(f"  {shlex.join(command)} || true" for command in after),
+            "fi",
             'echo "$rc" > apply.rc.new',
             "mv apply.rc.new apply.rc",
         ]
@@ -84,7 +116,8 @@ class Change:
             "After=local-fs.target\n"
             "Wants=network-pre.target\n"
             "Before=network-pre.target systemd-networkd.service NetworkManager.service shutdown.target\n"
-            f"ConditionPathExists={self.folder}/armed\n\n"
+            f"ConditionPathExists=|{self.folder}/armed\n"
+            f"ConditionPathExists=|{self.folder}/undoing\n\n"
             "[Service]\n"
             "Type=oneshot\n"
             f"ExecStart=/bin/sh {self.folder}/undo.sh boot\n\n"
@@ -100,11 +133,14 @@ class Change:
         ]  # fmt: skip
 
     def apply_argv(self) -> list[str]:
-        """systemd-run's argv: apply a second from now, so that the caller's answer is away before the network moves."""
+        """systemd-run's argv: apply a second from now, so that the caller's answer is away before the network moves.
+
+        An undo does not wait for a netplan that hangs: it is killed at once.
+        """
         return [
             "systemd-run", "--quiet", "--collect", f"--unit={APPLY_UNIT}", "--on-active=1",
-            "--timer-property=AccuracySec=100ms", "--description=Apply the network change",
-            "/bin/sh", f"{self.folder}/apply.sh",
+            "--timer-property=AccuracySec=100ms", "--property=KillSignal=SIGKILL",
+            "--description=Apply the network change", "/bin/sh", f"{self.folder}/apply.sh",
         ]  # fmt: skip
 
 
@@ -201,3 +237,21 @@ def released(
         kept = {key: former[name][key] for key in ("mtu", "up", "sysctls") if key in former.get(name, {})}
         given[name] = {**kept, "absent": [cidr] if cidr in links[name]["addresses"] else []}
     return given
+
+
+def differences(
+    links: Mapping[str, Mapping[str, Any]], wished: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What of the wished running state is not so now: [{interface, what, current, desired}], as the plan's drift."""
+    found = []
+    for name, wish in wished.items():
+        now = links[name]
+        left = [address for address in now["addresses"] if address not in wish.get("absent", [])]
+        pairs = [("addresses", now["addresses"], left)]
+        pairs += [(key, now[key], wish[key]) for key in ("mtu", "up") if key in wish]
+        found += [
+            {"interface": name, "what": what, "current": current, "desired": desired}
+            for what, current, desired in pairs
+            if current != desired
+        ]
+    return found

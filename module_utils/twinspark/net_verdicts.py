@@ -53,6 +53,27 @@ def judge(
     return {"verdicts": verdicts, "measurements": measurements, "evidence": evidence}
 
 
+def refused(refusals: Mapping[str, Sequence[str]]) -> list[Verdict]:
+    """Verdicts of what speaks against the plan, by host; nothing was changed anywhere."""
+    return [
+        {
+            "name": f"{host} can be configured as planned",
+            "ok": False,
+            "measured": "no, and nothing was changed",
+            "required": "yes",
+            "reason": sentence,
+            "cure": "",
+        }
+        for host, sentences in refusals.items()
+        for sentence in sentences
+    ]
+
+
+def clause(drift: Mapping[str, Any]) -> str:
+    """One difference between the kernel and the plan: "enp1s0f1np1 has mtu 1500, not 9000"."""
+    return f"{drift['interface']} has {drift['what']} {_show(drift['current'])}, not {_show(drift['desired'])}"
+
+
 def _rails(entry: Mapping[str, Any], result: Result, settings: Mapping[str, Any]) -> list[Verdict]:
     found = []
     wrong = drift(entry["rails"], result.network, settings)

@@ -104,3 +104,11 @@ def test_an_override_is_said(ask):
 def test_an_overridden_stage_still_measures_itself(leave, ask):
     leave(verdicts=BAD)
     assert not ask(probe=True, override=["preflight"])["fresh"]
+
+
+def test_a_proof_that_was_just_seen_to_be_untrue_does_not_open_the_gate(leave, ask):
+    leave()
+    answer = ask(contradictions=["spark2: enp1s0f1np1 has mtu 1500, not 9000"], needed_by="network")
+    assert answer["failed"]
+    assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Cure: `twinspark apply" in answer["msg"]
+    assert ask(contradictions=["spark2: gone"], override=["preflight"])["overridden"]

@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import time
 
 import pytest
 
 from twinspark.core import deadman
+from twinspark.core.pending import live, locked
 
 LINK = {
     "mtu": 1500,
@@ -20,88 +22,182 @@ LINK = {
 @pytest.fixture
 def host(tmp_path):
     """A folder with the etc of a host, a pending change, and recorders in place of the commands."""
-    for folder in ("etc", "pending/files", "bin"):
+    for folder in ("etc", "network/pending/files", "network/pending/new", "bin"):
         (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "network/lock").touch()
     for name in ("netplan", "ip", "sysctl", "systemctl"):
-        command = tmp_path / "bin" / name
-        command.write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\nexit "${{EXIT:-0}}"\n')
-        command.chmod(0o755)
+        recorder(tmp_path, name, 'exit "${EXIT:-0}"')
     return tmp_path
 
 
+def recorder(host, name, end):
+    """A command that notes how it was called, and then does `end`."""
+    command = host / "bin" / name
+    command.write_text(f'#!/bin/sh\necho {name} "$@" >> {host}/calls\n{end}\n')
+    command.chmod(0o755)
+
+
 def run(host, script, *arguments, **environment):
+    """The calls that an sh script of the change makes."""
     (host / "script.sh").write_text(script)
     path = f"{host}/bin:{os.environ['PATH']}"
     done = subprocess.run(
         ["/bin/sh", str(host / "script.sh"), *arguments],
-        env={"PATH": path, **environment}, capture_output=True, text=True, check=False,
+        env={"PATH": path, **environment}, capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     calls = host / "calls"
     return calls.read_text().splitlines() if calls.exists() else []
 
 
-def change(host):
-    """One file that was there and is changed, one that is new, one that was taken away."""
-    (host / "etc/rival's.yaml").write_text("ours\n")
-    (host / "pending/files/0").write_text("rival\n")
-    (host / "pending/files/0").chmod(0o640)
-    (host / "etc/40-cx7.yaml").write_text("ours\n")
-    (host / "pending/files/2").write_text("gone\n")
-    files = [(f"{host}/etc/rival's.yaml", True), (f"{host}/etc/40-cx7.yaml", False), (f"{host}/etc/gone.yaml", True)]
-    return deadman.Change(folder=str(host / "pending"), files=files, links={"eth0": LINK})
+def pending(host):
+    return host / "network/pending"
+
+
+def change(host, written=True):
+    """One file that is there and is changed, one that is new, one that is taken away; `written`: it is done."""
+    former = {"rival's.yaml": "rival\n", "40-cx7.yaml": None, "gone.yaml": "gone\n"}
+    wanted = {"rival's.yaml": "ours\n", "40-cx7.yaml": "ours\n", "gone.yaml": None}
+    for index, name in enumerate(former):
+        for folder, texts in (("files", former), ("new", wanted)):
+            if texts[name] is not None:
+                copy = pending(host) / folder / str(index)
+                copy.write_text(texts[name])
+                copy.chmod(0o640)
+        now = (wanted if written else former)[name]
+        if now is not None:
+            (host / "etc" / name).write_text(now)
+    files = [(f"{host}/etc/{name}", former[name] is not None, wanted[name] is not None) for name in former]
+    return deadman.Change(folder=str(pending(host)), files=files, links={"eth0": LINK})
+
+
+def given_back(host):
+    """Whether the files are the former ones, and nothing else is left beside them."""
+    texts = {path.name: path.read_text() for path in (host / "etc").iterdir()}
+    return texts == {"rival's.yaml": "rival\n", "gone.yaml": "gone\n"}
+
+
+LINKS_SET = [
+    "ip link set dev eth0 mtu 1500",
+    "ip address del 10.1.1.1/24 dev eth0",
+    "ip address replace 10.0.0.1/24 dev eth0",
+    "sysctl -q -w net/ipv4/conf/eth0/arp_ignore=0",
+    "ip link set dev eth0 up",
+    "ip route replace default via 10.0.0.254 dev eth0",
+]
 
 
 def test_an_armed_change_is_undone_byte_for_byte(host):
-    (host / "pending/armed").touch()
+    (pending(host) / "armed").touch()
     calls = run(host, change(host).undo_script())
-    assert (host / "etc/rival's.yaml").read_text() == "rival\n"
+    assert given_back(host)
     assert (host / "etc/rival's.yaml").stat().st_mode & 0o777 == 0o640
-    assert (host / "etc/gone.yaml").read_text() == "gone\n"
-    assert sorted(os.listdir(host / "etc")) == ["gone.yaml", "rival's.yaml"]
-    assert calls[:7] == [
-        "netplan apply",
-        "ip link set dev eth0 mtu 1500",
-        "ip address del 10.1.1.1/24 dev eth0",
-        "ip address replace 10.0.0.1/24 dev eth0",
-        "sysctl -q -w net/ipv4/conf/eth0/arp_ignore=0",
-        "ip link set dev eth0 up",
-        "ip route replace default via 10.0.0.254 dev eth0",
-    ]
-    assert (host / "pending/undone").exists()
+    stop = f"systemctl stop {deadman.APPLY_UNIT}.timer {deadman.APPLY_UNIT}.service"
+    assert calls[:-1] == [stop, *LINKS_SET, "netplan apply", *LINKS_SET], "an apply that still runs is ended first"
+    assert (pending(host) / "undone").exists()
 
 
 def test_a_confirmed_change_stays(host):
-    (host / "pending/confirmed").touch()
+    (pending(host) / "confirmed").touch()
     assert run(host, change(host).undo_script()) == []
     assert (host / "etc/rival's.yaml").read_text() == "ours\n"
 
 
 def test_every_step_of_undoing_is_tried_whatever_fails(host):
-    (host / "pending/armed").touch()
+    (pending(host) / "armed").touch()
     calls = run(host, change(host).undo_script(), EXIT="1")
-    assert any(call.startswith("ip route replace") for call in calls)
-    assert (host / "pending/undone").exists()
+    assert calls[-2].startswith("ip route replace")
+    assert given_back(host)
+    assert (pending(host) / "undone").exists()
+
+
+@pytest.mark.parametrize("how", ["", "boot"])
+def test_an_undo_that_died_midway_is_ended_by_the_next(host, how):
+    (pending(host) / "undoing").touch()
+    (host / "etc/rival's.yaml.twinspark").write_text("half a co")
+    (host / "etc/40-cx7.yaml.twinspark").write_text("half a co")
+    run(host, change(host).undo_script(), how)
+    assert given_back(host)
+    assert (pending(host) / "undone").exists()
+
+
+def test_an_undo_waits_for_whoever_holds_the_lock(host):
+    (pending(host) / "armed").touch()
+    (host / "undo.sh").write_text(change(host).undo_script())
+    path = {"PATH": f"{host}/bin:{os.environ['PATH']}"}
+    with locked(str(host)):
+        second = subprocess.Popen(["/bin/sh", str(host / "undo.sh")], env=path)
+        time.sleep(0.5)
+        assert second.poll() is None
+        assert (pending(host) / "armed").exists()
+        # What has the lock confirms: then there is nothing to undo.
+        (pending(host) / "armed").rename(pending(host) / "confirmed")
+    assert second.wait(timeout=10) == 0
+    assert (host / "etc/rival's.yaml").read_text() == "ours\n"
+
+
+def test_a_netplan_that_hangs_does_not_stop_an_undo(host, monkeypatch):
+    monkeypatch.setattr(deadman, "HANG_SECONDS", 1)
+    (pending(host) / "armed").touch()
+    recorder(host, "netplan", "exec sleep 25")
+    calls = run(host, change(host).undo_script())
+    assert calls.index("netplan apply") > calls.index(LINKS_SET[-1]), "the links are set before netplan is asked"
+    assert calls[-2] == LINKS_SET[-1]
+    assert (pending(host) / "undone").exists()
+
+
+def test_a_full_disk_does_not_keep_the_former_file_away(host):
+    (pending(host) / "armed").touch()
+    recorder(host, "cp", "exit 1")  # as on a disk without room for a second copy
+    run(host, change(host).undo_script())
+    assert given_back(host)
 
 
 def test_at_boot_files_are_given_back_before_the_network_starts(host):
-    (host / "pending/armed").touch()
+    (pending(host) / "armed").touch()
     calls = run(host, change(host).undo_script(), "boot")
-    assert calls[0] == "netplan generate"
+    assert calls[:2] == ["netplan generate", "sysctl -q -w net/ipv4/conf/eth0/arp_ignore=0"]
     assert not any(call.startswith("ip ") for call in calls)
-    assert (host / "etc/rival's.yaml").read_text() == "rival\n"
+    assert given_back(host)
 
 
-@pytest.mark.parametrize("code", ["0", "1"])
-def test_applying_leaves_netplan_s_exit_code_and_goes_on(host, code):
-    script = change(host).apply_script(first=[["ip", "a"]], after=[["ip", "link", "set", "dev", "rail", "up"]])
-    assert run(host, script, EXIT=code) == ["ip a", "netplan apply", "ip link set dev rail up"]
-    assert (host / "pending/apply.rc").read_text().strip() == code
+def test_applying_writes_the_files_and_asks_netplan(host):
+    (pending(host) / "armed").touch()
+    script = change(host, written=False).apply_script(first=[["ip", "a"]], after=[["ip", "b"]])
+    assert run(host, script) == ["ip a", "netplan apply", "ip b"]
+    texts = {path.name: path.read_text() for path in (host / "etc").iterdir()}
+    assert texts == {"rival's.yaml": "ours\n", "40-cx7.yaml": "ours\n"}
+    assert (host / "etc/40-cx7.yaml").stat().st_mode & 0o777 == 0o640
+    assert (pending(host) / "apply.rc").read_text().strip() == "0"
 
 
-def test_the_boot_unit_runs_before_any_network_and_only_when_armed(host):
+def test_a_netplan_that_fails_is_told(host):
+    (pending(host) / "armed").touch()
+    assert run(host, change(host, written=False).apply_script(after=[["ip", "b"]]), EXIT="3") == [
+        "netplan apply",
+        "ip b",
+    ]
+    assert (pending(host) / "apply.rc").read_text().strip() == "3"
+
+
+def test_a_file_that_can_t_be_written_stops_before_netplan(host):
+    (pending(host) / "armed").touch()
+    recorder(host, "cp", "echo no space >&2; exit 1")
+    calls = run(host, change(host, written=False).apply_script())
+    assert not any(call.startswith("netplan") for call in calls)
+    assert (pending(host) / "apply.rc").read_text().strip() == "1"
+    assert "no space" in (pending(host) / "apply.log").read_text()
+
+
+def test_what_was_undone_meanwhile_is_not_applied(host):
+    (pending(host) / "undone").touch()
+    assert run(host, change(host, written=False).apply_script()) == []
+    assert given_back(host)
+
+
+def test_the_boot_unit_runs_before_any_network_and_only_when_something_is_to_be_undone(host):
     unit = change(host).boot_unit()
-    assert f"ConditionPathExists={host}/pending/armed" in unit
+    assert f"ConditionPathExists=|{pending(host)}/armed\nConditionPathExists=|{pending(host)}/undoing\n" in unit
     assert "Before=network-pre.target systemd-networkd.service NetworkManager.service" in unit
 
 
@@ -138,3 +234,20 @@ def test_configuring_deletes_what_does_not_belong():
         ["sysctl", "-q", "-w", "net/ipv4/conf/rail/arp_ignore=1"],
         ["ip", "link", "set", "dev", "rail", "up"],
     ]
+
+
+def test_what_differs_from_the_wished_state_is_named():
+    links = {"rail": {"addresses": ["192.168.177.11/24"], "mtu": 9000, "up": True}}
+    wished = {"rail": {"mtu": 1500, "up": True, "absent": ["192.168.177.11/24"]}}
+    assert deadman.differences(links, wished) == [
+        {"interface": "rail", "what": "addresses", "current": ["192.168.177.11/24"], "desired": []},
+        {"interface": "rail", "what": "mtu", "current": 9000, "desired": 1500},
+    ]
+
+
+def test_the_lock_is_waited_for_and_says_who_has_it(tmp_path):
+    with locked(str(tmp_path)) as folder:
+        assert folder == tmp_path / "network/pending"
+        assert live(folder) == ""
+        with pytest.raises(TimeoutError, match="another change of this host's network"), locked(str(tmp_path), 0.3):
+            pass

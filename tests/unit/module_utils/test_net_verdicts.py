@@ -72,3 +72,16 @@ def test_logins_are_judged_only_where_they_were_tried():
     bare = {host: net_verdicts.Result(result.network, result.pings, None) for host, result in results.items()}
     names = [verdict["name"] for verdict in net_verdicts.judge(ENTRIES, bare, SETTINGS)["verdicts"]]
     assert not any(name.startswith("SSH") for name in names)
+
+
+def test_a_refusal_is_a_verdict_that_ends_an_older_proof():
+    found = net_verdicts.refused({"spark1": [], "spark2": ["/etc has 0 bytes free: make room"]})
+    assert [verdict["name"] for verdict in proofs.failures(found)] == ["spark2 can be configured as planned"]
+    assert proofs.sentence(found[0]).endswith(
+        "measured no, and nothing was changed, required yes. /etc has 0 bytes free: make room."
+    )
+
+
+def test_a_difference_is_one_clause():
+    item = {"interface": "enp1s0f1np1", "what": "addresses", "current": [], "desired": ["192.168.177.11/24"]}
+    assert net_verdicts.clause(item) == "enp1s0f1np1 has addresses none, not 192.168.177.11/24"

@@ -42,6 +42,10 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self.sentences: list[str] = []
         self.no_hosts = False
+        self.play: Any = None
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self.play = play
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self.last_task = task
@@ -58,6 +62,7 @@ class CallbackModule(CallbackBase):
 
     def remember(self, result: Any, unreachable: bool) -> None:
         """Keep the sentence; the same one from two hosts is said once."""
+        told = self.play.get_variable_manager().get_vars(play=self.play, host=result.host) if unreachable else {}
         failure = Failure(
             host=result.host.get_name(),
             result=result.result,
@@ -65,6 +70,8 @@ class CallbackModule(CallbackBase):
             action=result.task.resolved_action or result.task.action,
             address=str(result.host.vars.get("ansible_host", "")),
             unreachable=unreachable,
+            user=str(told.get("ansible_user", "")),
+            port=str(told.get("ansible_port", "")),
         )
         sentence = explain(failure).sentence
         if sentence not in self.sentences:

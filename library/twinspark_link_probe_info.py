@@ -9,6 +9,7 @@ short_description: Send and hear link-layer beacons, to see which cage is cabled
 description:
   - Sends small broadcast frames of an experimental Ethernet type on every given interface that is up, and listens.
     Run it on all hosts at the same time. No address and no setting is needed or changed.
+  - A link that comes up meanwhile is spoken on from then on.
 options:
   host: {description: Name by which the other hosts know this one., type: str, required: true}
   interfaces: {description: Interfaces to speak and listen on., type: list, elements: str, required: true}
@@ -60,6 +61,14 @@ def open_wire(interface: str) -> socket.socket:
     return wire
 
 
+def send(wire: socket.socket, frame: bytes) -> None:
+    """Send a beacon; a link that goes down meanwhile is no reason to stop on the others."""
+    try:
+        wire.send(frame)
+    except OSError:
+        return
+
+
 def listen(selector: selectors.BaseSelector, heard: dict[str, set[tuple[str, str]]], host: str) -> None:
     """Take all beacons of other hosts that are there, and wait a little for more."""
     for key, _ in selector.select(PAUSE):
@@ -71,22 +80,29 @@ def listen(selector: selectors.BaseSelector, heard: dict[str, set[tuple[str, str
             heard[key.data].add(beacon)
 
 
+def open_new(names: list[str], wires: dict[str, socket.socket], selector: selectors.BaseSelector) -> None:
+    """Open a wire on every interface that has come up."""
+    for name in names:
+        if name not in wires and is_up(name):
+            wires[name] = open_wire(name)
+            selector.register(wires[name], selectors.EVENT_READ, name)
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    host = module.params["host"]
-    wires = {name: open_wire(name) for name in module.params["interfaces"] if is_up(name)}
-    heard: dict[str, set[tuple[str, str]]] = {name: set() for name in wires}
-    end = time.monotonic() + module.params["seconds"]
+    host, names = module.params["host"], module.params["interfaces"]
+    wires: dict[str, socket.socket] = {}
+    heard: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+    end = time.monotonic() + (module.params["seconds"] if names else 0)
     spoken = 0.0
     with selectors.DefaultSelector() as selector:
-        for name, wire in wires.items():
-            selector.register(wire, selectors.EVENT_READ, name)
-        while wires and time.monotonic() < end:
+        while time.monotonic() < end:
             if time.monotonic() - spoken > PAUSE:
                 spoken = time.monotonic()
+                open_new(names, wires, selector)
                 for name, wire in wires.items():
-                    wire.send(discovery.beacon(host, name, wire.getsockname()[4]))
+                    send(wire, discovery.beacon(host, name, wire.getsockname()[4]))
             listen(selector, heard, host)
     for wire in wires.values():
         wire.close()

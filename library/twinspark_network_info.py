@@ -16,6 +16,8 @@ options:
   probe: {description: Address to the interface on which it is asked for., type: dict, default: {}}
   targets: {description: Addresses whose route is looked up., type: list, elements: str, default: []}
   sysfs_root: {description: Root of the tree that holds sys/class., type: path, default: /}
+  places: {description: "Folders in which files will be written, for their free space.", type: list, elements: path,
+           default: []}
   boot_state: {description: "Also ask netplan, in a scratch root, what the next boot would bring.", type: bool,
                default: false}
 attributes:
@@ -32,12 +34,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 network:
-  description: hostname, model, links, files, foreign, management, sysctls, wire, routes, free_bytes, boot.
+  description: hostname, model, links, files, foreign, owners, management, sysctls, wire, routes, free_bytes, boot.
   type: dict
   returned: always
 """
 
-import configparser
 import os
 import re
 import shutil
@@ -48,7 +49,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import kernel, netplan
+from ansible.module_utils.twinspark import kernel, netplan, owners
 
 ARGUMENTS: dict[str, Any] = {
     "interfaces": {"type": "list", "elements": "str", "default": []},
@@ -57,6 +58,7 @@ ARGUMENTS: dict[str, Any] = {
     "targets": {"type": "list", "elements": "str", "default": []},
     "sysfs_root": {"type": "path", "default": "/"},
     "boot_state": {"type": "bool", "default": False},
+    "places": {"type": "list", "elements": "path", "default": []},
 }
 PLACES = ("lib", "etc", "run")
 PROBE_SECONDS = 1.0
@@ -103,22 +105,27 @@ def netplan_files() -> list[dict[str, Any]]:
     ]
 
 
-def rivals() -> list[dict[str, str]]:
-    """What configures interfaces beside netplan. Keyfiles hold secrets: only their interface leaves the host."""
-    found = []
-    for pattern, kind in (
-        ("etc/systemd/network/*.network", "networkd"),
-        ("etc/NetworkManager/system-connections/*.nmconnection", "NetworkManager"),
-    ):
-        for path in sorted(Path("/").glob(pattern)):
-            parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
-            try:
-                parser.read_string(read(path))
-            except configparser.Error:
-                continue
-            key = ("Match", "Name") if kind == "networkd" else ("connection", "interface-name")
-            names = parser.get(*key, fallback="") or ""
-            found += [{"path": str(path), "kind": kind, "interface": name} for name in names.split()]
+def rivals(found: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """What configures links beside netplan. Profiles hold secrets: only the name of the link leaves the host."""
+    rows = []
+    for path in sorted(Path("/etc/systemd/network").glob("*.network")):
+        rows += [(path, "networkd", name) for name in owners.networkd_links(path.name, read(path), found)]
+    for path in sorted(Path("/etc/NetworkManager/system-connections").glob("*.nmconnection")):
+        rows += [(path, "NetworkManager", name) for name in owners.profile_links(read(path), found)]
+    return [{"path": str(path), "kind": kind, "interface": name} for path, kind, name in rows]
+
+
+def runtime_owners(module: AnsibleModule) -> dict[str, dict[str, str]]:
+    """Link to the daemon that has configured it, as it runs, and that daemon's file."""
+    found = {}
+    for entry in Path("/sys/class/net").iterdir():
+        file = owners.networkd_runtime(read(Path("/run/systemd/netif/links") / read(entry / "ifindex")))
+        if file:
+            found[entry.name] = {"kind": "networkd", "file": file}
+    if shutil.which("nmcli"):
+        argv = ["nmcli", "--terse", "--fields", "DEVICE,FILENAME", "connection", "show", "--active"]
+        for name, file in owners.manager_runtime(module.run_command(argv, environ_update={"LC_ALL": "C"})[1]).items():
+            found[name] = {"kind": "NetworkManager", "file": file}
     return found
 
 
@@ -194,12 +201,16 @@ def identity(root: Path) -> dict[str, str]:
     return {"hostname": socket.gethostname(), "model": " ".join(filter(None, words))}
 
 
-def free_bytes() -> dict[str, int]:
-    """Free bytes where the network's files and their copies are written."""
+def free_bytes(places: list[str]) -> dict[str, int]:
+    """Free bytes where files and their copies are written; 0 where no inode is free or nothing can be written."""
     free = {}
-    for place in ("/etc", "/var/lib"):
-        stat = os.statvfs(place)
-        free[place] = stat.f_bavail * stat.f_frsize if stat.f_favail or not stat.f_files else 0
+    for place in dict.fromkeys([*places, "/etc/systemd/system", "/run", tempfile.gettempdir()]):
+        folder = Path(place)
+        while not folder.is_dir():
+            folder = folder.parent
+        stat = os.statvfs(folder)
+        closed = stat.f_flag & os.ST_RDONLY or (stat.f_files and not stat.f_favail)
+        free[str(folder)] = 0 if closed else stat.f_bavail * stat.f_frsize
     return free
 
 
@@ -228,12 +239,13 @@ def main() -> None:
         **identity(Path(params["sysfs_root"])),
         "links": found,
         "files": netplan_files(),
-        "foreign": rivals(),
+        "foreign": rivals(found),
+        "owners": runtime_owners(module),
         "management": management(found, params["management"]),
         "sysctls": arp_settings(params["interfaces"]),
         "wire": on_the_wire(found, params["probe"]),
         "routes": routes,
-        "free_bytes": free_bytes(),
+        "free_bytes": free_bytes(params["places"]),
         "netplan_installed": installed,
     }
     if params["boot_state"]:

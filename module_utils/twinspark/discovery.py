@@ -1,8 +1,9 @@
 """Which hosts there are, how they are cabled, and the inventory that says so. Pure: reports in, text out.
 
 A report is what playbooks/discover.yml brings from a host: {hostname, model, management {address, interface}, links
-[{name, phys_port_name, pci, hca, carrier, up, addresses, ...}], files, foreign, heard}. `heard` maps an interface to
-the [host, interface] pairs whose link-layer beacons arrived on it.
+[{name, phys_port_name, pci, hca, carrier, up, addresses, ...}], files, foreign, owners, heard, endpoint}. `heard` maps
+an interface to the [host, interface] pairs whose link-layer beacons arrived on it, `owners` to the daemon that runs it;
+`endpoint` are the connection variables of this host alone.
 """
 
 from __future__ import annotations
@@ -176,7 +177,8 @@ def _notes(hosts: Sequence[Host]) -> list[str]:
             )
     if len(hosts) > 1 and not any(wire for host in hosts for wire in host.wires.values()):
         notes.append(
-            "no link-layer beacon arrived anywhere: links that are down can't carry one; the cages are a guess"
+            "no link-layer beacon arrived anywhere: links that are down can't carry one (--raise-links brings them up "
+            "for the time of the look); the cages are a guess"
         )
     return notes
 
@@ -190,7 +192,7 @@ def rails_of(host: Host, subnets: Sequence[str]) -> list[dict[str, str]]:
 
 
 def owners(host: Host, interface: str) -> list[str]:
-    """Who configures an interface now: netplan files, networkd and NetworkManager files."""
+    """Who configures an interface now: netplan files, networkd's or NetworkManager's, and the daemon that runs it."""
     links = {link["name"]: link for link in host.report["links"]}
     found = []
     for file in host.report["files"]:
@@ -203,7 +205,17 @@ def owners(host: Host, interface: str) -> list[str]:
         if any(interface in claim for claim in claims):
             found.append(file["path"])
     found += [f"{o['path']} ({o['kind']})" for o in host.report.get("foreign", []) if o["interface"] == interface]
-    return found
+    daemon = host.report.get("owners", {}).get(interface)
+    if daemon and not found:
+        return [f"{daemon['file']} ({daemon['kind']})"]
+    return [*found, f"run by {daemon['kind']}"] if daemon else found
+
+
+def now(host: Host, link: Mapping[str, Any]) -> str:
+    """The addresses of a link and whose they are."""
+    owned = owners(host, link["name"])
+    whose = f"configured by {', '.join(owned)}" if owned else "set by hand" if link["addresses"] else ""
+    return "; ".join(filter(None, [", ".join(link["addresses"]) or "no address", whose]))
 
 
 def inventory(found: Found, connection: Mapping[str, Any], group: str = "") -> str:
@@ -227,8 +239,11 @@ def inventory(found: Found, connection: Mapping[str, Any], group: str = "") -> s
 def _host_lines(host: Host, rank: int, subnets: Sequence[str]) -> list[str]:
     report = host.report
     lines = [f"# Rank {rank}{', the head' if rank == 0 else ''}: {report.get('model') or 'model unknown'}"]
-    if report["management"].get("interface"):
-        lines.append(f"# Management: {report['management']['interface']}, {report['management']['address']}")
+    links = {link["name"]: link for link in report["links"]}
+    management = report["management"].get("interface")
+    if management:
+        whose = f" ({', '.join(owners(host, management)) or 'set by hand'})" if management in links else ""
+        lines.append(f"# Management: {management}, {report['management']['address']}{whose}")
     for cage, members in host.cages.items():
         place = f" ({CAGES[cage]})" if cage in CAGES else ""
         state = ", ".join(
@@ -238,10 +253,10 @@ def _host_lines(host: Host, rank: int, subnets: Sequence[str]) -> list[str]:
     lines.append(f"# Rails on cage {host.cage}: {host.why}" if host.cage else f"# No rails: {host.why}")
     for link in host.cages.get(host.cage, []):
         owned = owners(host, link["name"])
-        if link["addresses"] or owned:
-            text = ", ".join(link["addresses"]) or "no address"
-            lines.append(f"# {link['name']} now: {text}{'; configured by ' + ', '.join(owned) if owned else ''}")
-    lines += [f"{host.name}:", f"  ansible_host: {host.address}"]
+    for link in host.cages.get(host.cage, []):
+        lines.append(f"# {link['name']} now: {now(host, link)}")
+    lines.append(f"{host.name}:")
+    lines += [f"  {key}: {value}" for key, value in (report.get("endpoint") or {"ansible_host": host.address}).items()]
     rails = rails_of(host, subnets)
     lines.append("  twinspark_rails:" if rails else "  twinspark_rails: []")
     lines += [

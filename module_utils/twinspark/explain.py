@@ -46,6 +46,8 @@ class Failure:
     action: str = ""
     address: str = ""
     unreachable: bool = False
+    user: str = ""  # of the login, and its port, as far as the inventory tells
+    port: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def explain(failure: Failure) -> Explained:
         return Explained(UNREACHABLE, f"{where}: {found}")
     message = message_of(failure.result)
     if failure.unreachable:
-        cure = f"Cure: make `ssh {target(text, failure)} true` work without a question, then run again."
+        cure = f"Cure: make `ssh {by_hand(text, failure)} true` work without a question, then run again."
         return Explained(UNREACHABLE, f"{where}: can't be reached by ssh: {message} {cure}")
     kind = ACTIONS.get(failure.action, TASK)
     if kind == TASK and failure.task:
@@ -79,11 +81,11 @@ def ssh_trouble(text: str, failure: Failure) -> str:
     login = target(text, failure)
     address = login.rpartition("@")[2]
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
-        return key_changed(text, login)
+        return key_changed(text, failure)
     if "Host key verification failed" in text or "host key is known for" in text:
         return (
-            f"its ssh host key is not known yet. Cure: run `ssh {login}` once by hand, compare the fingerprint with "
-            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree "
+            f"its ssh host key is not known yet. Cure: run `ssh {by_hand(text, failure)}` once by hand, compare the "
+            "fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree "
             "(with the ssh options that the inventory gives in ansible_ssh_common_args, if any)."
         )
     missing = re.search(r"(?:no such identity: |Identity file )(\S+?)[:\s](?: ?No such file| not accessible)", text)
@@ -104,7 +106,7 @@ def ssh_trouble(text: str, failure: Failure) -> str:
     return network_trouble(text, address)
 
 
-def key_changed(text: str, login: str) -> str:
+def key_changed(text: str, failure: Failure) -> str:
     """ssh's banner tells the file, the line and the key that is shown now: all of it is needed for the cure."""
     offending = re.search(r"Offending (\S+) key in (\S+?):(\d+)", text)
     fingerprint = re.search(r"SHA256:\S+?(?=\.?\s|\.?$)", text)
@@ -113,11 +115,15 @@ def key_changed(text: str, login: str) -> str:
     shown = f"; it now shows {fingerprint[0].rstrip('.')}" if fingerprint else ""
     file = offending[2] if offending else ""
     own = "" if not file or file.endswith("/.ssh/known_hosts") else f"-o UserKnownHostsFile={file} "
-    command = f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"' if remove else f"ssh-keygen -R {login.rpartition('@')[2]}"
+    command = (
+        f'ssh-keygen -f "{remove[1]}" -R "{remove[2]}"'
+        if remove
+        else f"ssh-keygen -R {target(text, failure).rpartition('@')[2]}"
+    )
     return (
         f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
         "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its "
-        f"console, then run `{command}` and log in once by hand: `ssh {own}{login}`."
+        f"console, then run `{command}` and log in once by hand: `ssh {own}{by_hand(text, failure)}`."
     )
 
 
@@ -182,6 +188,16 @@ def target(text: str, failure: Failure) -> str:
         if found:
             return found[1]
     return failure.address or failure.host
+
+
+def by_hand(text: str, failure: Failure) -> str:
+    """What follows `ssh` on a command line: the port, if it is not ssh's own, and user@address."""
+    login = target(text, failure)
+    if "@" not in login and failure.user:
+        login = f"{failure.user}@{login}"
+    named = re.search(r"\[[^\]\s]+\]:(\d+)", text)
+    port = named[1] if named else failure.port
+    return f"-p {port} {login}" if port not in ("", "22") else login
 
 
 def everything_said(result: Mapping[str, Any]) -> str:

@@ -95,9 +95,9 @@ def claimed(kind: str, name: str, settings: Mapping[str, Any], links: Mapping[st
         members.add(str(settings["link"]))
     if kind not in ("ethernets", "wifis", "modems"):
         return members | {name}
-    match = settings.get("match")
-    if not isinstance(match, Mapping) or not match:
+    if "match" not in settings:
         return members | {name}
+    match = settings["match"] if isinstance(settings["match"], Mapping) else {}  # empty: every link of the kind
     return members | {link for link, facts in links.items() if _matches(match, link, facts)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -109,9 +108,9 @@ def _owners(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     takeovers: list[dict[str, Any]] = []
     refusals = [
-        f"{owner['path']} ({owner['kind']}) configures {owner['interface']}: remove it, so that netplan owns the rail"
-        for owner in state.get("foreign", [])
-        if any(fnmatch.fnmatchcase(name, owner["interface"]) for name in names)
+        f"{path} ({kind}) configures {', '.join(mine)}: {_cure(others)}, so that netplan owns the rails"
+        for (path, kind), claims in _claims(state).items()
+        if (mine := sorted(claims & names)) and (others := sorted(claims - names)) is not None
     ]
     for file in state["files"]:
         if file["path"] == settings["path"]:
@@ -133,13 +132,27 @@ def _owners(
     return takeovers, refusals
 
 
+def _claims(state: Mapping[str, Any]) -> dict[tuple[str, str], set[str]]:
+    """(path, kind) of each file beside netplan's to the links that it configures."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for owner in state.get("foreign", []):
+        found.setdefault((owner["path"], owner["kind"]), set()).add(owner["interface"])
+    return found
+
+
+def _cure(others: Sequence[str]) -> str:
+    """A file that means other links, too, may carry the management connection: it must not simply be removed."""
+    return f"narrow it to {', '.join(others)}, which it configures, too" if others else "remove it"
+
+
 def _unfit(state: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     found = []
     if not state.get("netplan_installed"):
         found.append("netplan is not installed: apt-get install netplan.io")
     for place, free in state.get("free_bytes", {}).items():
         if free < settings.get("min_free_bytes", 1 << 20):
-            found.append(f"{place} has {free} bytes free, too few to write a file safely: make room")
+            why = "too few to write a file safely: make room" if free else "or can't be written to: make room there"
+            found.append(f"{place} has {free} bytes free, {why}")
     return found
 
 

@@ -22,7 +22,8 @@ BROWSE = ["avahi-browse", "--resolve", "--parsable", "--terminate", "_ssh._tcp"]
 
 def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     addresses: Annotated[
-        list[str] | None, typer.Argument(help="Addresses of the hosts in rank order, the head first.")
+        list[str] | None,
+        typer.Argument(help="Addresses (ADDRESS or ADDRESS:PORT) of the hosts in rank order, the head first."),
     ] = None,
     user: Annotated[str, typer.Option("-u", "--user", help="Login on the hosts; it needs sudo.")] = "nvidia",
     output: Annotated[
@@ -36,6 +37,10 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     group: Annotated[str, typer.Option(help="Put the hosts in this child group of sparks.")] = "",
     key: Annotated[Path | None, typer.Option(help="Private key to log in with.")] = None,
     ssh_args: Annotated[str, typer.Option(help="Further arguments for ssh, as one string.")] = "",
+    raise_links: Annotated[
+        bool,
+        typer.Option("--raise-links", help="Bring ConnectX links that are down up for the look, and down again."),
+    ] = False,
     extra: Annotated[
         list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
     ] = None,
@@ -58,7 +63,8 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         connection["ansible_ssh_private_key_file"] = str(key.expanduser().absolute())
     if ssh_args:
         connection["ansible_ssh_common_args"] = ssh_args
-    code, reports = ask(project, hosts, connection, precheck.extra_vars(extra or []))
+    variables = {**precheck.extra_vars(extra or []), "twinspark_discover_raise": raise_links}
+    code, reports = ask(project, hosts, connection, variables)
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
@@ -81,15 +87,26 @@ def browse(pattern: str) -> list[str]:
     return discovery.avahi(done.stdout, pattern)
 
 
+def endpoint(given: str) -> tuple[str, dict[str, Any]]:
+    """ADDRESS or ADDRESS:PORT as a name for the time of asking, and the host's connection variables."""
+    address, colon, port = given.rpartition(":")
+    if not colon or ":" in address:  # a name, an IPv4 address, or a bare IPv6 address
+        return given, {"ansible_host": given}
+    if not address or not port.isdigit() or not 0 < int(port) < 65536:
+        raise precheck.UsageError(f"{given} is neither an address nor ADDRESS:PORT")
+    return f"{address}_{port}", {"ansible_host": address, "ansible_port": int(port)}
+
+
 def ask(
     project: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any]
 ) -> tuple[Exit, dict[str, Any]]:
-    """Run playbooks/discover.yml on the hosts; its exit code, and address to report."""
+    """Run playbooks/discover.yml on the hosts; its exit code, and what each host reports, in the order of the hosts."""
     from . import verbs
 
     with tempfile.TemporaryDirectory(prefix="twinspark-init-") as folder:
         inventory = Path(folder) / "hosts.yml"
-        tree = {"sparks": {"hosts": {host: {"ansible_host": host} for host in hosts}, "vars": connection}}
+        endpoints = dict(map(endpoint, hosts))
+        tree = {"sparks": {"hosts": endpoints, "vars": connection}}
         inventory.write_text(yaml.safe_dump(tree, sort_keys=False))
         answer = Path(folder) / "reports.json"
         place = verbs.Place(project, inventory)
@@ -98,7 +115,8 @@ def ask(
             code = verbs.perform(place, [place.playbook("discover")], [], variables, verbs.Options())
         finally:
             shutil.rmtree(place.site, ignore_errors=True)
-        return Exit(code), json.loads(answer.read_text()) if answer.exists() else {}
+        reports = json.loads(answer.read_text()) if answer.exists() else {}
+        return Exit(code), {key: {**report, "endpoint": endpoints[key]} for key, report in reports.items()}
 
 
 def write(target: Path, text: str, project: Path) -> None:
@@ -107,7 +125,9 @@ def write(target: Path, text: str, project: Path) -> None:
     if target.exists():
         shutil.copy2(target, target.with_name(f"{target.name}.old"))
     settings = target.parent / "group_vars"
-    if not (settings / "all").exists() and not settings.is_symlink():
+    link = settings / "all"
+    if not link.exists() and not settings.is_symlink():
         settings.mkdir(exist_ok=True)
-        (settings / "all").symlink_to(project / "group_vars" / "all")
+        link.unlink(missing_ok=True)  # of a checkout that is somewhere else by now
+        link.symlink_to(project / "group_vars" / "all")
     target.write_text(text)

@@ -7,7 +7,9 @@ import json
 import os
 import shlex
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +74,7 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
     from ansible_runner.interface import init_runner
 
     site = prepare_site(order.inventory)
-    with locked(site / "lock"), signals() as stop:
+    with locked(site / "lock"), signals() as stop, connections() as sockets:
         run_dir = new_run_dir(site)
         variables = run_dir / "extravars.json"
         variables.write_text(json.dumps({**order.extra, "twinspark_controller_dir": str(site)}))
@@ -91,6 +93,7 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
             cancel_callback=stop.due,
         )
         runner.config.env = environment(runner.config.env, order.project)
+        runner.config.env["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sockets)
         runner.config.pexpect_timeout = POLL
         _, rc = runner.run()
         if stop.broken:
@@ -167,6 +170,18 @@ class Stop:
             return True
 
         return handler
+
+
+@contextmanager
+def connections() -> Iterator[Path]:
+    """A folder for ssh's control sockets, for this run alone: a connection kept from the last run would hide a host key
+    that has changed since. They are closed at the end.
+    """
+    with tempfile.TemporaryDirectory(prefix="ts-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+        for control in Path(folder).iterdir():
+            argv = ["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "all"]
+            subprocess.run(argv, capture_output=True, check=False, timeout=10)
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class RunState:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
     no_hosts: bool = False
+    login_of: Callable[[str], tuple[str, str]] = lambda host: ("", "")  # user and port by the inventory
     lost: bool = False  # a host could not be reached: Ansible goes on through plays that have no host left
     said: dict[str, float] = field(default_factory=dict)
 
@@ -142,6 +143,7 @@ class RunState:
 
     def failed(self, event: Event, unreachable: bool) -> list[Line]:
         """Remember the sentence; the same one from two hosts is one line."""
+        user, port = self.login_of(event.host) if unreachable else ("", "")
         said = explain(
             Failure(
                 host=event.host,
@@ -150,6 +152,8 @@ class RunState:
                 action=event.action,
                 address=event.address,
                 unreachable=unreachable,
+                user=user,
+                port=port,
             )
         )
         known = any(said.sentence == other.sentence for _, other in self.failures)

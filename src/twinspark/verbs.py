@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +47,13 @@ class Place:
         """Both, seen to exist."""
         project = paths.project_dir()
         return cls(project, paths.inventory_path(inventory, project))
+
+    def login_of(self, host: str) -> tuple[str, str]:
+        """User and port by which the inventory says that a host is logged in to; "" for what it doesn't say."""
+        argv = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(self.inventory), "--host", host]
+        done = subprocess.run(argv, cwd=self.project, capture_output=True, text=True, check=False, timeout=60)
+        told = json.loads(done.stdout) if done.returncode == 0 else {}
+        return str(told.get("ansible_user", "")), str(told.get("ansible_port", ""))
 
     def playbook(self, verb: str) -> Path:
         """The playbook of a verb or a stage."""
@@ -85,7 +96,9 @@ def perform(
 ) -> Exit:
     """Run playbooks and tell what came of it."""
     precheck.inventory(place.inventory)
-    state = RunState({stage: StageState() for stage in stages}, stage_of_plays(place.project))
+    state = RunState(
+        {stage: StageState() for stage in stages}, stage_of_plays(place.project), login_of=cache(place.login_of)
+    )
     shown = display(state, console)
     order = Order(
         project=place.project,

@@ -54,11 +54,32 @@ def test_the_inventory_is_one_that_the_fabric_accepts(case, group):
         assert [entry["management"] for entry in entries] == list(case["hosts"])
 
 
-def test_the_inventory_says_who_configures_a_rail_now():
-    files = [{"path": "/etc/netplan/99.yaml", "mode": "0600", "text": "network: {ethernets: {enp1s0f1np1: {}}}"}]
-    host = report({"hostname": "a", "links": [{"name": "enp1s0f1np1", "addresses": ["10.1.1.1/24"]}], "files": files})
+NETPLAN = [{"path": "/etc/netplan/99.yaml", "mode": "0600", "text": "network: {ethernets: {enp1s0f1np1: {}}}"}]
+MANAGER = {"enp1s0f1np1": {"kind": "NetworkManager", "file": "/run/NetworkManager/system-connections/x.nmconnection"}}
+
+
+@pytest.mark.parametrize(
+    ("laid_over", "line"),
+    [
+        ({"files": NETPLAN}, "10.1.1.1/24; configured by /etc/netplan/99.yaml"),
+        (
+            {"files": NETPLAN, "owners": MANAGER},
+            "10.1.1.1/24; configured by /etc/netplan/99.yaml, run by NetworkManager",
+        ),
+        ({"owners": MANAGER}, f"10.1.1.1/24; configured by {MANAGER['enp1s0f1np1']['file']} (NetworkManager)"),
+        ({}, "10.1.1.1/24; set by hand"),
+    ],
+)
+def test_the_inventory_says_whose_an_address_is(laid_over, line):
+    host = report({"hostname": "a", "links": [{"name": "enp1s0f1np1", "addresses": ["10.1.1.1/24"]}], **laid_over})
     text = discovery.inventory(discovery.discover({"10.0.0.1": host}), {})
-    assert "# enp1s0f1np1 now: 10.1.1.1/24; configured by /etc/netplan/99.yaml\n" in text
+    assert f"# enp1s0f1np1 now: {line}\n" in text
+
+
+def test_the_inventory_keeps_a_host_s_own_port():
+    host = report({"hostname": "a", "links": [], "endpoint": {"ansible_host": "10.0.0.1", "ansible_port": 2222}})
+    tree = yaml.safe_load(discovery.inventory(discovery.discover({"10.0.0.1_2222": host}), {}))["sparks"]
+    assert tree["hosts"]["a"] == {"ansible_host": "10.0.0.1", "ansible_port": 2222, "twinspark_rails": []}
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+
+from twinspark.verbs import Place
 
 from .conftest import LOCAL, Site
 
@@ -96,6 +99,22 @@ def test_an_unreachable_host(site: Site) -> None:
     assert done.returncode == 4
     assert "spark2 (127.0.0.1): nothing listens for ssh at 127.0.0.1 port 1." in done.stderr
     assert "unreachable=1" in done.stdout
+
+
+def test_no_run_reuses_a_connection_of_the_last_one(site: Site) -> None:
+    site.play(
+        "preflight",
+        {"name": "Tell", "ansible.builtin.debug": {"msg": "{{ lookup('env', 'ANSIBLE_SSH_CONTROL_PATH_DIR') }}"}},
+    )
+    folders = {re.findall(r"spark1: (/\S+)", site.twinspark("apply").stdout)[0] for _ in range(2)}
+    assert len(folders) == 2, "a host key that has changed would not be seen"
+    assert not any(Path(folder).exists() for folder in folders)
+
+
+def test_the_inventory_tells_how_one_logs_in(site: Site) -> None:
+    site.hosts(spark1={"ansible_host": "10.0.0.1", "ansible_user": "nvidia", "ansible_port": 2222}, spark2={})
+    assert Place(site.project, site.inventory).login_of("spark1") == ("nvidia", "2222")
+    assert Place(site.project, site.inventory).login_of("spark2") == ("", "")
 
 
 def test_an_empty_group(site: Site) -> None:

@@ -1,0 +1,49 @@
+"""`twinspark init` before it asks a host: addresses, and consent."""
+
+import pytest
+
+from twinspark import init_cli
+from twinspark.precheck import UsageError
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "variables"),
+    [
+        ("spark1.local", "spark1.local", {"ansible_host": "spark1.local"}),
+        ("10.0.0.1", "10.0.0.1", {"ansible_host": "10.0.0.1"}),
+        ("10.0.0.1:2222", "10.0.0.1_2222", {"ansible_host": "10.0.0.1", "ansible_port": 2222}),
+        ("fe80::1", "fe80::1", {"ansible_host": "fe80::1"}),
+    ],
+)
+def test_an_address_may_have_a_port(given, name, variables):
+    assert init_cli.endpoint(given) == (name, variables)
+
+
+@pytest.mark.parametrize("given", ["10.0.0.1:", "10.0.0.1:ssh", ":22", "10.0.0.1:0", "10.0.0.1:70000"])
+def test_a_port_is_a_number(given):
+    with pytest.raises(UsageError, match="neither an address nor ADDRESS:PORT"):
+        init_cli.endpoint(given)
+
+
+def test_an_inventory_is_overwritten_by_consent_only(tmp_path):
+    target = tmp_path / "hosts.yml"
+    target.write_text("mine")
+    with pytest.raises(UsageError, match="is there already: name another with --output, or consent with --force"):
+        init_cli.init(["10.0.0.1"], output=target)
+    assert target.read_text() == "mine"
+
+
+def test_what_was_there_is_kept_beside_it(tmp_path):
+    target = tmp_path / "inventory/hosts.yml"
+    init_cli.write(target, "first", tmp_path)
+    assert (target.parent / "group_vars/all").is_symlink()
+    init_cli.write(target, "second", tmp_path)
+    assert (target.read_text(), target.with_name("hosts.yml.old").read_text()) == ("second", "first")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "sentence"), [([], "no host was named"), (["10.0.0.1", "10.0.0.1"], "an address was named twice")]
+)
+def test_wrong_addresses_are_told_before_anything_is_asked(tmp_path, addresses, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        init_cli.init(addresses, output=tmp_path / "hosts.yml", mdns=False)

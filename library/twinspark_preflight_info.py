@@ -135,10 +135,17 @@ def user(name: str) -> str:
 
 
 def nics(root: Path) -> list[dict[str, str]]:
-    """RoCE devices and their firmware."""
+    """RoCE devices, their firmware, and the PCIe lanes that they have now."""
     folder = root / "sys/class/infiniband"
     devices = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [{"hca": device.name, "firmware": read(device / "fw_ver")} for device in devices]
+    return [
+        {
+            "hca": device.name,
+            "firmware": read(device / "fw_ver"),
+            "width": read(device / "device/current_link_width"),
+        }
+        for device in devices
+    ]
 
 
 def main() -> None:

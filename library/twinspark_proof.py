@@ -22,6 +22,8 @@ options:
   boot_ids: {description: Host to boot id for a proof that ends with a reboot., type: dict, default: {}}
   overrides: {description: Stages that the owner overrides by name., type: list, elements: str, default: []}
   remeasured: {description: Whether a new measurement was made that replaces a fresh proof., type: bool, default: false}
+  final: {description: "Fail in check mode, too: nothing that the stage would change decides the verdicts.", type: bool,
+          default: false}
   proofs_dir: {description: Folder of the proofs., type: path, default: /var/lib/twinspark/proofs}
 attributes:
   check_mode: {support: full}
@@ -65,6 +67,7 @@ ARGUMENTS: dict[str, Any] = {
     "boot_ids": {"type": "dict", "default": {}},
     "overrides": {"type": "list", "elements": "str", "default": []},
     "remeasured": {"type": "bool", "default": False},
+    "final": {"type": "bool", "default": False},
     "proofs_dir": {"type": "path", "default": "/var/lib/twinspark/proofs"},
 }
 
@@ -81,7 +84,7 @@ def standing(directory: str, stage: str | None) -> proofs.Proof | None:
 
 def build(params: dict[str, Any], predecessor: proofs.Proof | None) -> proofs.Proof:
     """The new proof, stamped with the present time."""
-    parts = {k: v for k, v in params.items() if k not in ("remeasured", "proofs_dir")}
+    parts = {k: v for k, v in params.items() if k not in ("remeasured", "final", "proofs_dir")}
     written = datetime.now(UTC).isoformat(timespec="seconds")
     return proofs.build(**parts, predecessor=predecessor, written=written)
 
@@ -110,7 +113,7 @@ def main() -> None:
     result = {"proof": old if kept else new, "path": str(path), "kept": kept, "changed": not kept}
     if not kept and module._diff:
         result["diff"] = diff
-    if new["verdict"] != "pass" and not module.check_mode:
+    if new["verdict"] != "pass" and (params["final"] or not module.check_mode):
         module.fail_json(msg=f"Stage {stage} did not pass: {' '.join(new['reasons'])}", **result)
     module.exit_json(**result)
 

@@ -18,7 +18,7 @@ APPLY_UNIT = "twinspark-network-apply"
 BOOT_UNIT_PATH = f"/etc/systemd/system/{UNIT}-boot.service"
 BOOT_LINK_PATH = f"/etc/systemd/system/multi-user.target.wants/{UNIT}-boot.service"
 LEAST_SECONDS = 10  # netplan alone takes some 5 s
-HANG_SECONDS = 60  # a netplan that takes longer in an undo is not waited for
+HANG_SECONDS = 120  # a netplan that takes longer in an undo is not waited for; a loaded emulated host needed 64
 
 # sh: put the copy $1/$2 in the place of $3, whole or not at all. What was left of a killed attempt goes with it.
 PUT = 'put() { cp -p -- "$1/$2" "$3.twinspark" && mv -f -- "$3.twinspark" "$3"; }'

@@ -85,8 +85,8 @@ def ssh_trouble(text: str, failure: Failure) -> str:
     if "Host key verification failed" in text or "host key is known for" in text:
         return (
             f"its ssh host key is not known yet. Cure: run `ssh {by_hand(text, failure)}` once by hand, compare the "
-            "fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only if they agree "
-            "(with the ssh options that the inventory gives in ansible_ssh_common_args, if any)."
+            "fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only "
+            "if they agree (with the ssh options that the inventory gives in ansible_ssh_common_args, if any)."
         )
     missing = re.search(r"(?:no such identity: |Identity file )(\S+?)[:\s](?: ?No such file| not accessible)", text)
     if missing:

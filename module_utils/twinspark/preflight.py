@@ -25,8 +25,9 @@ NAMES = {key: name for key, (name, _, _) in PARITY.items()}
 def judge(facts: Mapping[str, Mapping[str, Any]], needs: Mapping[str, Any]) -> dict[str, Any]:
     """verdicts and measurements of the preflight stage.
 
-    facts: host to what twinspark_preflight_info found. needs: commands, memory_gib, memory_share, clock_skew_seconds,
-    expect_gpu, known_bad [{what, pattern, reason, cure, blocks}], differences (names of PARITY that are allowed).
+    facts: host to what twinspark_preflight_info found. needs: commands, memory_gib, memory_share,
+    clock_skew_seconds, expect_gpu, expect_docker, known_bad [{what, pattern, reason, cure, blocks}], differences (names
+    of PARITY that are allowed).
     """
     verdicts = [*parity(facts, needs["differences"]), *_together(facts, needs)]
     measurements: list[dict[str, Any]] = []
@@ -34,6 +35,8 @@ def judge(facts: Mapping[str, Mapping[str, Any]], needs: Mapping[str, Any]) -> d
         verdicts += [
             *known_bad(host, versions(found), needs["known_bad"]),
             *_tools(host, found, needs),
+            *_docker(host, found, needs),
+            *_pcie(host, found),
             *_space(host, found),
             *_memory(host, found, needs),
             *_ports(host, found),
@@ -184,6 +187,31 @@ def _tools(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> list
             cure = "reboot; if it stays away, reinstall the driver"
             found.append(_bad(name, fact["gpu"]["problem"] or "no nvidia-smi", "a GPU", "nvidia-smi fails", cure))
     return found
+
+
+def _docker(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> list[Verdict]:
+    if not needs["expect_docker"]:
+        return []
+    name = f"Docker's daemon on {host} answers"
+    if fact["docker"]:
+        return [_good(name, fact["docker"], "a version")]
+    cure = "`sudo systemctl enable --now docker`, and see `journalctl -u docker`"
+    return [_bad(name, "no answer", "a version", "the image is built and served by it", cure)]
+
+
+def _pcie(host: str, fact: Mapping[str, Any]) -> list[Verdict]:
+    """The functions of a ConnectX-7 are alike: one with fewer lanes than another shows old firmware."""
+    widths = {nic["hca"]: int(nic["width"]) for nic in fact["nics"] if str(nic.get("width", "")).isdigit()}
+    if not widths:
+        return []
+    name = f"PCIe width of the NIC's functions on {host}"
+    shown = ", ".join(f"{hca} x{width}" for hca, width in widths.items())
+    if len(set(widths.values())) == 1:
+        return [_good(name, shown, "the same")]
+    cure = "update the NIC's firmware with the vendor's tool, one host at a time, cables in; then cut its power"
+    return [
+        _bad(name, shown, "the same", "one function has fewer lanes: old firmware is known for it", cure, blocks=False)
+    ]
 
 
 def _space(host: str, fact: Mapping[str, Any]) -> list[Verdict]:

@@ -134,14 +134,24 @@ def down(
 
 
 @app.command()
-def reboot(hosts: Annotated[list[str] | None, typer.Argument()] = None, name: Name = "lab") -> None:
+def reboot(
+    hosts: Annotated[list[str] | None, typer.Argument()] = None,
+    name: Name = "lab",
+    hard: Annotated[bool, typer.Option("--hard", help="As a power cut does; VM hosts only.")] = False,
+) -> None:
     """Restart hosts (all of them by default): new boot id, rails laid again."""
     from .up import reboot as restart
 
     with told():
         lab = named(name)
         names = [_host(host) for host in hosts or HOSTS]
-        (vm.reboot if vm.is_vm_lab(lab) else restart)(lab, names, _say(time.monotonic()))
+        say = _say(time.monotonic())
+        if vm.is_vm_lab(lab):
+            vm.reboot(lab, names, say, hard=hard)
+        elif hard:
+            raise LabError("container hosts have no power to cut: `twinspark lab up --hosts vm`")
+        else:
+            restart(lab, names, say)
 
 
 @app.command()

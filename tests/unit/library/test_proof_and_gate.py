@@ -60,6 +60,13 @@ def test_check_mode_writes_nothing_and_predicts(leave, tmp_path):
     assert not (tmp_path / "proofs").exists()
 
 
+def test_a_final_verdict_stops_check_mode_as_it_would_stop_a_run(leave, tmp_path):
+    answer = leave(verdicts=BAD, final=True, check_mode=True)
+    assert answer["failed"]
+    assert not (tmp_path / "proofs").exists()
+    assert not leave(verdicts=BAD, check_mode=True).get("failed")
+
+
 def test_a_broken_file_is_replaced_by_a_proof(leave, tmp_path):
     (tmp_path / "proofs").mkdir()
     (tmp_path / "proofs/preflight.json").write_text("{")

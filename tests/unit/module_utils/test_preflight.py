@@ -29,6 +29,7 @@ NEEDS = {
     "memory_share": 0.8,
     "clock_skew_seconds": 10,
     "expect_gpu": True,
+    "expect_docker": True,
     "differences": [],
     "known_bad": [
         {

@@ -93,13 +93,16 @@ def down(lab: Lab, say: Say) -> None:
     shutil.rmtree(lab.state, ignore_errors=True)
 
 
-def reboot(lab: Lab, names: list[str], say: Say) -> None:
-    """Reboot hosts from inside, as an owner would, and wait until they are back."""
+def reboot(lab: Lab, names: list[str], say: Say, *, hard: bool = False) -> None:
+    """Reboot hosts from inside, as an owner would, or by a power cut, and wait until they are back."""
     chosen = [vm for vm in vms(lab) if vm.host in names]
     accelerator = json.loads((lab.state / "lab.json").read_text())["accelerator"]
     before = {vm.host: boot_id(lab, vm) for vm in chosen}
     for vm in chosen:
-        run(ssh_argv(lab, vm, ["sudo", "systemctl", "reboot"]), check=False, timeout=60)
+        if hard:
+            machines.tell(vm, "system_reset")
+        else:
+            run(ssh_argv(lab, vm, ["sudo", "systemctl", "reboot"]), check=False, timeout=60)
     for vm in chosen:
         changed = f'test "$(cat /proc/sys/kernel/random/boot_id)" != {before[vm.host]} && {{ {SETTLED}; }}'
         machines.wait_login(vm, ssh_argv(lab, vm, ["sudo", "-n", "sh", "-c", f"'{changed}'"]), accelerator)

@@ -15,7 +15,7 @@ description:
   - O(state=absent) gives back, byte for byte, what was there before the first change.
 options:
   path: {description: The netplan file., type: path, default: /etc/netplan/40-cx7.yaml}
-  content: {description: Its text., type: str, default: ""}
+  content: {description: Its text; none is written when it is empty., type: str, default: ""}
   sysctl_path: {description: The sysctl.d file., type: path, default: /etc/sysctl.d/40-twinspark-cx7.conf}
   sysctl_content: {description: Its text., type: str, default: ""}
   takeovers: {description: "Foreign files to take the rails out of: path, ids, remove.", type: list, elements: dict,
@@ -91,7 +91,7 @@ def wanted(params: dict[str, Any]) -> Targets:
         rest = netplan.without_stanzas(path.read_text(), foreign["ids"])
         kept = rest.encode() if rest is not None and not foreign["remove"] else None
         targets[str(path)] = None if kept is None else (kept, stat.S_IMODE(path.stat().st_mode))
-    targets[params["path"]] = (params["content"].encode(), 0o600)
+    targets[params["path"]] = (params["content"].encode(), 0o600) if params["content"] else None
     sysctl = params["sysctl_content"].encode()
     targets[params["sysctl_path"]] = (sysctl, 0o644) if sysctl else None
     return targets

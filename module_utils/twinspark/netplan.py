@@ -23,7 +23,9 @@ class NetplanError(ValueError):
 
 
 def render(rails: Sequence[Mapping[str, Any]], mtu: int) -> str:
-    """The text of 40-cx7.yaml for one host: the article's file. rails: interface, cidr."""
+    """The text of 40-cx7.yaml for one host: the article's file; "" without rails. rails: interface, cidr."""
+    if not rails:
+        return ""
     lines = ["network:", "  version: 2", "  ethernets:"]
     for index, rail in enumerate(rails):
         said = index > 0

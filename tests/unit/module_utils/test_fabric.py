@@ -54,6 +54,14 @@ def test_every_path_has_both_ends():
     ]
 
 
+@pytest.mark.parametrize("hosts", [1, 2, 3, 4])
+def test_every_host_reaches_every_other_over_every_rail(hosts):
+    names = [f"spark{rank}" for rank in range(hosts)]
+    entries = fabric.fabric(names, settings_of({"hosts": {name: {} for name in names}}))
+    paths = [(name, path["peer"], path["rail"]) for name in names for path in fabric.paths_of(entries, name)]
+    assert len(set(paths)) == hosts * (hosts - 1) * len(ARTICLE) == len(paths)
+
+
 def test_a_stranger_has_no_entry():
     with pytest.raises(fabric.FabricError):
         fabric.me_of([], "spark9")

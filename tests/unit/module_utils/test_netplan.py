@@ -97,6 +97,10 @@ def test_the_file_is_the_article_s():
     assert "      link-local: [] # Restrict link-local addresses to static IPv4 only\n" in text
 
 
+def test_a_host_without_rails_needs_no_file():
+    assert netplan.render([], 9000) == "", "netplan refuses an empty `ethernets:`"
+
+
 def test_the_sysctls_name_interfaces_with_slashes():
     lines = netplan.render_sysctl(ENTRIES[0]["rails"][:1], SETTINGS["arp"]).splitlines()
     assert lines[1:] == [

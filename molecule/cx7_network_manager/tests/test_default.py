@@ -1,0 +1,1 @@
+../../cx7_network/tests/test_default.py

@@ -252,8 +252,6 @@ def _host_lines(host: Host, rank: int, subnets: Sequence[str]) -> list[str]:
         lines.append(f"# Cage {cage}{place}: {state}")
     lines.append(f"# Rails on cage {host.cage}: {host.why}" if host.cage else f"# No rails: {host.why}")
     for link in host.cages.get(host.cage, []):
-        owned = owners(host, link["name"])
-    for link in host.cages.get(host.cage, []):
         lines.append(f"# {link['name']} now: {now(host, link)}")
     lines.append(f"{host.name}:")
     lines += [f"  {key}: {value}" for key, value in (report.get("endpoint") or {"ansible_host": host.address}).items()]

@@ -66,11 +66,11 @@ def explain(failure: Failure) -> Explained:
     found = ssh_trouble(text, failure) if failure.unreachable else host_trouble(text, failure)
     if found:
         return Explained(UNREACHABLE, f"{where}: {found}")
-    message = message_of(failure.result)
+    kind = ACTIONS.get(failure.action, TASK)
+    message = message_of(failure.result, LONGEST if kind == TASK else 0)
     if failure.unreachable:
         cure = f"Cure: make `ssh {by_hand(text, failure)} true` work without a question, then run again."
         return Explained(UNREACHABLE, f"{where}: can't be reached by ssh: {message} {cure}")
-    kind = ACTIONS.get(failure.action, TASK)
     if kind == TASK and failure.task:
         return Explained(kind, f"{failure.host}: {failure.task}: {message}")
     return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
@@ -206,26 +206,29 @@ def everything_said(result: Mapping[str, Any]) -> str:
     return "\n".join(str(result[key]) for key in keys if result.get(key))
 
 
-def message_of(result: Mapping[str, Any]) -> str:
-    """The result's own message on one line, ending in a full stop; of a loop the first item that failed."""
+def message_of(result: Mapping[str, Any], longest: int = LONGEST) -> str:
+    """The result's own message on one line, ending in a full stop; of a loop the first item that failed.
+
+    longest: characters after which it is cut, 0 for a message of this project's own, all of which is to be read.
+    """
     if result.get("censored"):
         return "it failed, and its output is hidden since it handles a secret."
     for item in result.get("results") or []:
         if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable")):
-            return message_of(item)
+            return message_of(item, longest)
     errors = result.get("argument_errors")
     if errors:
-        return one_line("wrong settings: " + "; ".join(str(error) for error in errors))
+        return one_line("wrong settings: " + "; ".join(str(error) for error in errors), longest)
     message = str(result.get("msg") or "it failed and said nothing")
     if message.startswith("non-zero return code") or "deserialization failed" in message:
         said = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "").strip()
         message = f"exit code {result.get('rc')}: {said.splitlines()[-1] if said else 'nothing was printed'}"
-    return one_line(message)
+    return one_line(message, longest)
 
 
-def one_line(message: str) -> str:
+def one_line(message: str, longest: int) -> str:
     """Without Ansible's prefixes, line breaks and excess."""
     text = " ".join(PREFIX.sub("", message).split())
-    if len(text) > LONGEST:
-        text = text[:LONGEST].rstrip() + " ..."
+    if 0 < longest < len(text):
+        text = text[:longest].rstrip() + " ..."
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -54,16 +54,9 @@ def judge(
 
 
 def refused(refusals: Mapping[str, Sequence[str]]) -> list[Verdict]:
-    """Verdicts of what speaks against the plan, by host; nothing was changed anywhere."""
+    """Verdicts of what speaks against the plan, by host; each sentence has its cure. Nothing was changed anywhere."""
     return [
-        {
-            "name": f"{host} can be configured as planned",
-            "ok": False,
-            "measured": "no, and nothing was changed",
-            "required": "yes",
-            "reason": sentence,
-            "cure": "",
-        }
+        {"name": f"{host}: {sentence}", "ok": False, "measured": None, "required": None, "reason": "", "cure": ""}
         for host, sentences in refusals.items()
         for sentence in sentences
     ]

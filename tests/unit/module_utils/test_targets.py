@@ -9,10 +9,8 @@ def test_what_differs_is_told_and_nothing_else(tmp_path):
         (tmp_path / path).write_text("old\n")
         (tmp_path / path).chmod(0o600)
     (tmp_path / mode).chmod(0o644)
-    wanted = {
-        same: (b"old\n", 0o600), changed: (b"new\n", 0o600), new: (b"new\n", 0o600), gone: None, mode: (b"old\n", 0o600),
-        str(tmp_path / "never"): None,
-    }  # fmt: skip
+    wanted = {same: (b"old\n", 0o600), changed: (b"new\n", 0o600), new: (b"new\n", 0o600), gone: None}
+    wanted |= {mode: (b"old\n", 0o600), str(tmp_path / "never"): None}
     differ = targets.differing(wanted)
     assert differ == [changed, new, gone, mode]
     found = {entry["before_header"]: (entry["before"], entry["after"]) for entry in targets.diffs(wanted, differ, [])}

@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ROLES := preflight peer_ssh cx7_network rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
 # On VM hosts, after the containers are down: two processors are not many for two emulated ones.
-VM_SCENARIOS := rdma_verify_vm
+VM_SCENARIOS := rdma_verify_vm cx7_network_vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test lint unit molecule molecule-down lock

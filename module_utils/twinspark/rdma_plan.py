@@ -49,7 +49,9 @@ class Settings:
         numbers["iterations"] = int(given.get("iterations", cls.iterations))
         wrong = [name for name, value in numbers.items() if value < (name != "iterations")]
         if wrong or numbers["repeats"] > 9:
-            raise PlanError(f"{wrong[0] if wrong else 'repeats'}: must be at least 1 (iterations at least 0), and repeats at most 9")
+            raise PlanError(
+                f"{wrong[0] if wrong else 'repeats'}: must be at least 1 (iterations at least 0), and repeats at most 9"
+            )
         connection = tuple(str(part) for part in given.get("connection", cls.connection))
         return cls(tests=tests, connection=connection, **numbers)
 

@@ -49,6 +49,21 @@ def test_the_shipped_template_names_the_services(root: Path):
     assert "git://h/engine.git" in str(yaml.safe_load(text).values())
 
 
+@pytest.mark.parametrize("template", ["lab.yml.j2", "vm.yml.j2"])
+def test_a_shipped_template_sets_what_a_role_knows(root: Path, template: str):
+    text = inventory.lab_yaml((root / "lab/inventory" / template).read_text(), {"lab": "x1", "hub": "h", "git": "g"})
+    known: set[str] = set()
+    for defaults in (root / "roles").glob("*/defaults/main.yml"):
+        known |= set(yaml.safe_load(defaults.read_text()) or {})
+    assert {name for name in yaml.safe_load(text) if not name.startswith("twinspark_")} <= known
+
+
+def test_the_vm_hosts_are_measured_with_the_article_s_options_and_others_after_them(root: Path):
+    ours = yaml.safe_load(inventory.lab_yaml((root / "lab/inventory/vm.yml.j2").read_text(), {"lab": "x1"}))
+    article = yaml.safe_load((root / "roles/rdma_verify/defaults/main.yml").read_text())["rdma_verify_connection"]
+    assert ours["rdma_verify_connection"][: len(article)] == article
+
+
 def test_known_hosts_pin_address_and_name():
     text = access.known_hosts_text({"spark1": ("10.213.0.11", "ssh-ed25519 AAAA root@spark1")})
     assert text == "10.213.0.11,spark1 ssh-ed25519 AAAA\n"

@@ -24,7 +24,7 @@ TWINSPARK = str(Path(sys.executable).with_name("twinspark"))
 PENDING = "/var/lib/twinspark/network/pending"
 SECONDS = 20  # of the switch
 ONCE = "[ ! -e /run/trap-sprung ] && : > /run/trap-sprung"  # sh: true the first time
-PATIENCE = 90  # until all is as it was, on a busy machine
+PATIENCE = 240  # until all is as it was, on a busy machine; nothing is waited for longer than it takes
 CHANGE = ["--stage", "network", "-e", "cx7_network_mtu=4000", "-e", f"cx7_network_confirm_seconds={SECONDS}"]
 LOOK = f"""
 sha256sum /etc/netplan/* /etc/sysctl.d/40-*

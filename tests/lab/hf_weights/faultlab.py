@@ -20,7 +20,7 @@ BASE = "/home/spark/weights-faults"
 PORT, HUB = 8878, 8991
 FOLDER = "hub/models--faults--model"
 STAGING = f"{FOLDER}/.twinspark/staging"
-SLOW = "200mbit"  # a rail's rate when something is to happen in the middle of a copy
+SLOW = "100mbit"  # a rail's rate when something is to happen in the middle of a copy
 SERVE = "weights-faults-serve"
 SECRET = b"sesame"
 CLIENT = "/opt/twinspark/env/hf/bin/hf"
@@ -129,12 +129,12 @@ class Lab:
 
     # The rails.
 
-    def shape(self, command):
-        """Give every rail of the head a queue that slows it (`add`), or take it away (`del`)."""
+    def shape(self, command, rate=SLOW):
+        """Give every rail of the head a queue that slows it (`add`, `replace`), or take it away (`del`)."""
         rails = [rail["interface"] for rail in self.pair.fabric[0]["rails"]]
-        how = f" tbf rate {SLOW} burst 256k latency 50ms" if command == "add" else ""
+        how = "" if command == "del" else f" tbf rate {rate} burst 256k latency 50ms"
         lines = [f"sudo tc qdisc {command} dev {rail} root{how}" for rail in rails]
-        self.run(self.head, "; ".join(lines), check=command == "add")  # a reboot of the other end took it along
+        self.run(self.head, "; ".join(lines), check=command != "del")  # a reboot of the other end took it along
 
     def plug(self, rail):
         """The receiver's end of a rail up again, with its address."""

@@ -89,12 +89,11 @@ def test_a_killed_controller_does_not_end_the_download_and_the_next_apply_goes_o
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"hf_weights_revision": "main"}, "no full commit"),
         ({"hf_weights_revision": "2" * 40}, "does not exist"),
         ({"hf_weights_reserve_gib": 10**6}, "GiB required"),
         ({"hf_weights_endpoint": "http://127.0.0.1:9"}, "hf_weights_endpoint"),
     ],
-    ids=["a branch", "no such commit", "no room", "no Hub"],
+    ids=["no such commit", "no room", "no Hub"],
 )
 def test_what_can_t_be_is_told_in_one_sentence_before_anything_comes(lab, apply, more, words):
     process = apply(**more)

@@ -76,6 +76,7 @@ def test_a_receiver_rebooted_in_the_middle_goes_on_from_there(lab, slow):
     unit = f"sudo systemd-run --quiet --collect --uid=spark python3 {BASE}/program pull"
     lab.run(lab.other, f"{unit} {shlex.quote(json.dumps(lab.pull_spec(slow)))}")
     lab.when_staged(slow, 10 * MIB, "true").wait()
+    lab.shape("replace", "4mbit")  # the rest would take a minute, and a busy machine takes its time to go down
     lab.reboot(lab.other)
     assert_nothing_unverified(lab, lab.other, slow)
     code, log = lab.pull(slow)

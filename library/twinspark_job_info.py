@@ -66,11 +66,19 @@ def tail(path: Path, lines: int) -> list[str]:
     return [line for line in found if line][-lines:]
 
 
+def text_of(path: Path) -> str:
+    """A file's text, empty when it is not there: another run may start the job anew at this very moment."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object, empty when there is none."""
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
+        value = json.loads(text_of(path))
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -92,7 +100,6 @@ def main() -> None:
     if not module.check_mode:
         remember(folder, record, state)
     started = record.get("started")
-    numbers = folder / "progress.json"
     job = {
         "name": module.params["name"],
         **state,
@@ -101,7 +108,7 @@ def main() -> None:
         "digest": record.get("digest"),
         "log": str(folder / "log"),
         "log_tail": tail(folder / "log", module.params["lines"]),
-        "progress": jobs.progress(numbers.read_text() if numbers.exists() else ""),
+        "progress": jobs.progress(text_of(folder / "progress.json")),
     }
     module.exit_json(changed=False, job=job)
 

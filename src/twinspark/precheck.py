@@ -13,7 +13,10 @@ import yaml
 from twinspark.core.inventory_rules import did_you_mean
 from twinspark.core.proofs import STAGES
 
-SECRET = re.compile(r"(?:token|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
+SECRET = re.compile(r"(?:token|pass|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
+# By these a variable would switch the checking of host keys off, whatever ansible.cfg and the environment say.
+UNPINNED = re.compile(r"host_key_checking$", re.IGNORECASE)
+UNPINNED_OPTION = re.compile(r"StrictHostKeyChecking|UserKnownHostsFile", re.IGNORECASE)
 YAML_NAMES = {".yml", ".yaml"}
 
 
@@ -49,6 +52,11 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
         if SECRET.search(name):
             raise UsageError(
                 f"{name} looks like a secret, which has no place on a command line: put it in a file or vault"
+            )
+        if UNPINNED.search(name) or (name.startswith("ansible_") and UNPINNED_OPTION.search(text)):
+            raise UsageError(
+                f"{name} would change how host keys are checked, which nothing on a command line may: "
+                "log in once by hand, compare the fingerprint, and leave it pinned"
             )
         try:
             found[name] = json.loads(text)

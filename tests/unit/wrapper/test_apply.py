@@ -130,6 +130,9 @@ def test_an_empty_group(site: Site) -> None:
     [
         (["--stage", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
         (["-e", "hf_token=abc"], "hf_token looks like a secret"),
+        (["-e", "ansible_become_pass=abc"], "ansible_become_pass looks like a secret"),
+        (["-e", "ansible_host_key_checking=false"], "how host keys are checked"),
+        (["-e", "ansible_ssh_extra_args=-o StrictHostKeyChecking=no"], "how host keys are checked"),
         (["-e", "abc"], "-e takes name=value, not 'abc'"),
         (["--stage", "rdma", "--from", "rdma"], "--stage excludes --from and --to"),
         (["--from", "rdma", "--to", "network"], "network comes before rdma"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 
@@ -55,6 +56,22 @@ def test_a_flipped_bit_is_found_taken_away_and_asked_for_again(program, cache):
     assert [e.path for e in needed] == wrong == [entry.path]
     assert not blob.exists()
     assert not (cache.layout.snapshot(COMMIT) / entry.path).is_symlink()
+
+
+def test_a_wrong_blob_that_two_paths_share_is_hashed_for_both_before_it_goes(program, cache, monkeypatch):
+    shared = [entry for entry in cache.manifest.entries if entry.path in ("a", "deep/b")]
+    blob = cache.layout.blobs / shared[0].blob
+    blob.write_bytes(b"sane")
+    store, hashing = again(program, cache), program("store").sums_of
+
+    def late(path, entry, **more):
+        time.sleep(0.2 if entry.path != "a" else 0)
+        return hashing(path, entry, **more)
+
+    monkeypatch.setattr(program("store"), "sums_of", late)
+    needed, wrong = store.adopt(rehash=True, repair=True, threads=1)
+    assert {e.path for e in needed} == set(wrong) == {"a", "deep/b"}
+    assert not blob.exists()
 
 
 def test_a_bit_that_rots_under_an_unchanged_stamp_is_found_by_hashing_all_again(program, cache):

@@ -79,14 +79,16 @@ class Store:
                 return sums_of(item[1], item[0], count=progress.add)
 
             with ThreadPoolExecutor(threads) as pool:
-                for (entry, path), sums in zip(to_hash, pool.map(work, to_hash), strict=True):
-                    if entry.accepts(sums.sha256, sums.git_sha1) or not entry.blob:
-                        self._settle(entry, path)
-                        self.record(entry, sums)
-                    else:
-                        self._condemn(entry, path, sums, repair)
-                        wrong.append(entry.path)
-                        needed.append(entry)
+                found = list(pool.map(work, to_hash))
+        # Only now that all are hashed: two paths may share a blob, and a wrong one is thrown away.
+        for (entry, path), sums in zip(to_hash, found, strict=True):
+            if entry.accepts(sums.sha256, sums.git_sha1) or not entry.blob:
+                self._settle(entry, path)
+                self.record(entry, sums)
+            else:
+                self._condemn(entry, path, sums, repair)
+                wrong.append(entry.path)
+                needed.append(entry)
         self.save()
         for path_name in wrong:
             say(f"wrong: {path_name} is not what the manifest says")

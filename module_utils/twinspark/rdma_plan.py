@@ -46,12 +46,12 @@ class Settings:
             name: int(given.get(name, getattr(cls, name)))
             for name in ("repeats", "together_seconds", "queue_pairs", "bandwidth_bytes", "latency_bytes")
         }
-        numbers["iterations"] = int(given.get("iterations", cls.iterations))
-        wrong = [name for name, value in numbers.items() if value < (name != "iterations")]
+        wrong = [name for name, value in numbers.items() if value < 1]
         if wrong or numbers["repeats"] > 9:
-            raise PlanError(
-                f"{wrong[0] if wrong else 'repeats'}: must be at least 1 (iterations at least 0), and repeats at most 9"
-            )
+            raise PlanError(f"{wrong[0] if wrong else 'repeats'}: must be at least 1, and repeats at most 9")
+        numbers["iterations"] = int(given.get("iterations", cls.iterations))
+        if numbers["iterations"] < 0:
+            raise PlanError("iterations: must be at least 0, which leaves their number to perftest")
         connection = tuple(str(part) for part in given.get("connection", cls.connection))
         return cls(tests=tests, connection=connection, **numbers)
 

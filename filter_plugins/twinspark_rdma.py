@@ -35,8 +35,8 @@ def twinspark_rdma_servers(plan: Mapping[str, Any], host: str) -> list[dict[str,
 
 
 def twinspark_rdma_clients(step: Mapping[str, Any], servers: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A step's runs with the ports that their servers took; `servers` is the result by host."""
-    return rdma_plan.listening(step["runs"], servers.get(step["server"], {}).get("runs", []))
+    """A step's runs, the spare ones too, with the ports that their servers took; `servers` is the result by host."""
+    return rdma_plan.listening([*step["runs"], *step["spares"]], servers.get(step["server"], {}).get("runs", []))
 
 
 def twinspark_rdma_cause(causes: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:

@@ -9,17 +9,19 @@ short_description: Run one end of perftest measurements as transient systemd uni
 description:
   - C(listening) starts a server for every run, each on a free port, and waits for its readiness line.
   - C(measured) runs the clients, group after group, those of one group at the same time. It pings each path first.
+    A group that was refused its queue pairs is marked C(replaced); C(spare) runs of its test take its place.
   - C(absent) collects what the servers printed and leaves no unit behind. Run it in every outcome.
   - systemd itself ends every process after O(timeout) seconds, also when the controller is lost.
   - A measurement that fails is a result with a named cause; the module fails only when it can't work at all.
 options:
   state: {description: Which part to play., type: str, required: true, choices: [listening, measured, absent]}
   runs:
-    description: "The runs of the plan: key, group, test, server_device, client_device, source, address, options."
+    description: >-
+      The runs of the plan: key, group, test, spare, server_device, client_device, source, address, options.
     type: list
     elements: dict
     default: []
-  ports: {description: Range of ports for the servers., type: str, default: 18515-18546}
+  ports: {description: Range of ports for the servers., type: str, default: 18515-18642}
   timeout: {description: "Seconds until all servers must wait for clients, and that one client may take.", type: int,
             default: 30}
   lifetime: {description: Seconds after which systemd ends a server that nobody stopped., type: int, default: 600}
@@ -48,14 +50,16 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark import perftest_run
 from ansible.module_utils.twinspark.perftest import READY
-from ansible.module_utils.twinspark.perftest_causes import named
+from ansible.module_utils.twinspark.perftest_causes import QUEUE_PAIRS_REFUSED, named
 from ansible.module_utils.twinspark.perftest_run import Ended, outcome, unit_argv
 
 Run = dict[str, Any]
@@ -65,7 +69,7 @@ PROPERTIES = "Id,ActiveState,Result,ExecMainStatus"
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "required": True, "choices": ["listening", "measured", "absent"]},
     "runs": {"type": "list", "elements": "dict", "default": []},
-    "ports": {"type": "str", "default": "18515-18546"},
+    "ports": {"type": "str", "default": "18515-18642"},
     "timeout": {"type": "int", "default": 30},
     "lifetime": {"type": "int", "default": 600},
 }
@@ -107,6 +111,12 @@ class Host:
         lines = perftest_run.messages(self.run(argv, check=False)[1])
         return {unit: "\n".join(lines.get(unit, [])) + "\n" for unit in units}
 
+    def rdma_cm_ports(self) -> set[int]:
+        """The ports that rdma_cm listens on, which no socket shows: it has a port space of its own."""
+        if not shutil.which("rdma"):
+            return set()
+        return perftest_run.listening_ports(self.run(["rdma", "resource", "show", "cm_id"], check=False)[1])
+
     def remove(self, units: list[str]) -> None:
         if units:
             self.run(["systemctl", "stop", *units], check=False)
@@ -119,9 +129,11 @@ def tool(run: Run) -> str:
     return shutil.which(name, path=perftest_run.PATH) or name
 
 
-def free_ports(text: str) -> Iterator[int]:
-    """The ports of the range that nothing listens on."""
+def free_ports(text: str, taken: Container[int]) -> Iterator[int]:
+    """The ports of the range that nothing listens on, by TCP or, those in `taken`, by rdma_cm."""
     for port in perftest_run.ports(text):
+        if port in taken:
+            continue
         with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
             try:
                 probe.bind(("0.0.0.0", port))  # noqa: S104 - perftest's server takes every address, so every one is probed
@@ -134,13 +146,13 @@ def listening(module: AnsibleModule, host: Host) -> dict[str, Any]:
     """Start every server, and wait until each one waits for its client or has failed."""
     params = module.params
     session = f"{time.time_ns():x}"
-    available = free_ports(params["ports"])
     runs = [
         {**run, "side": "server", "unit": perftest_run.unit_name(run["key"], "server", session)}
         for run in params["runs"]
     ]
     if not module.check_mode:
         host.remove(host.units())  # of a controller that was lost before it could clean up
+    available = free_ports(params["ports"], host.rdma_cm_ports())
     for run in runs:
         run["port"] = next(available, None)
         if run["port"] is None:
@@ -182,23 +194,48 @@ def await_ready(host: Host, runs: list[Run], seconds: float) -> None:
 def measured(module: AnsibleModule) -> dict[str, Any]:
     """Run the clients, group after group. What failed once for a reason of the path is not tried again."""
     session = f"{time.time_ns():x}"
+    planned = groups(run for run in module.params["runs"] if not run.get("spare"))
+    spares = groups(run for run in module.params["runs"] if run.get("spare"))
     done: list[Run] = []
-    for number in sorted({run["group"] for run in module.params["runs"]}):
-        group = [dict(run) for run in module.params["runs"] if run["group"] == number]
-        for run in group:
-            run.update(side="client", unit=perftest_run.unit_name(run["key"], "client", session))
-            run["argv"] = perftest_run.client_argv(tool(run), run, run.get("port") or 0)
-            before = next(
-                (r["cause"] for r in done if r.get("cause") and (r["rail"], r["test"]) == (run["rail"], run["test"])),
-                None,
-            )
-            cause = run.get("cause") or before
-            if not cause and not module.check_mode and not answers(module, run):
-                cause = named("no_path", f"ping from {run['source']} to {run['address']}").as_dict()
-            run.update(ok=False, rows=[], cause=cause, skipped=bool(cause) or module.check_mode)
-        together(module, [run for run in group if not run["skipped"]])
+    for runs in planned:
+        group = attempt(module, runs, session, done)
+        while refused(group) and (spare := next((one for one in spares if fits(one, group)), None)):
+            spares.remove(spare)
+            done += [{**run, "replaced": True} for run in group]
+            group = attempt(module, spare, session, done)
         done += group
     return {"runs": done, "changed": False}
+
+
+def groups(runs: Iterable[Run]) -> list[list[Run]]:
+    """The runs by their group, in its order."""
+    ordered = sorted(runs, key=itemgetter("group"))
+    return [list(group) for _, group in groupby(ordered, key=itemgetter("group"))]
+
+
+def refused(group: list[Run]) -> bool:
+    """Whether perftest lost a connection of this group, which says nothing of the path."""
+    return any((run["cause"] or {}).get("name") == QUEUE_PAIRS_REFUSED for run in group)
+
+
+def fits(spare: list[Run], group: list[Run]) -> bool:
+    """Whether all of the spare's servers wait, for the test of `group`."""
+    return all(run["state"] == "listening" and run["test"] == group[0]["test"] for run in spare)
+
+
+def attempt(module: AnsibleModule, runs: list[Run], session: str, done: list[Run]) -> list[Run]:
+    """Run the clients of one group, but for those that are known, or shown by a ping, not to get through."""
+    known = {(run["rail"], run["test"]): run["cause"] for run in done if run["cause"] and not run.get("replaced")}
+    group = [dict(run) for run in runs]
+    for run in group:
+        run.update(side="client", unit=perftest_run.unit_name(run["key"], "client", session))
+        run["argv"] = perftest_run.client_argv(tool(run), run, run.get("port") or 0)
+        cause = run.get("cause") or known.get((run["rail"], run["test"]))
+        if not cause and not module.check_mode and not answers(module, run):
+            cause = named("no_path", f"ping from {run['source']} to {run['address']}").as_dict()
+        run.update(ok=False, rows=[], cause=cause, skipped=bool(cause) or module.check_mode)
+    together(module, [run for run in group if not run["skipped"]])
+    return group
 
 
 def answers(module: AnsibleModule, run: Run) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from .perftest_causes import Cause, by_precision, named, of_lines
 
 PREFIX = "twinspark-perftest"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# perftest's clients crash where they clean up after an error (25.01: when memory can't be registered). What they
+# printed before it is the cause.
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS)
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _SYSTEMD_RUN = re.compile(
     r"^ *(?:Running as unit|Press \^\]|Finished with result|Main processes terminated|Service runtime|CPU time consumed"
@@ -22,7 +26,7 @@ _SYSTEMD_RUN = re.compile(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a unit ended: its output, exit code, and systemd's result word (success, exit-code, signal, timeout)."""
+    """How a unit ended: its output, exit code or signal, and systemd's word (success, exit-code, signal, timeout)."""
 
     text: str
     code: int | None = None
@@ -80,12 +84,19 @@ def states(text: str) -> dict[str, dict[str, str]]:
     return {block["Id"]: block for block in blocks if "Id" in block}
 
 
+def listening_ports(text: str) -> set[int]:
+    """The ports on which somebody listens, from `rdma resource show cm_id`."""
+    return {int(port) for port in re.findall(r"^.* state LISTEN .* src-addr \S+:(\d{1,5})\b", text, re.MULTILINE)}
+
+
 def ended(stdout: str, stderr: str, code: int) -> Ended:
     """What `systemd-run --wait --pipe` printed, with its own lines taken out."""
     result = re.search(r"^Finished with result: (\S+)", stderr, re.MULTILINE)
+    struck = re.search(r"^Main processes terminated with: code=(?:killed|dumped), status=(\d+)", stderr, re.MULTILINE)
     own = "\n".join(line for line in stderr.splitlines() if not _SYSTEMD_RUN.match(line))
     text = f"{stdout.rstrip()}\n{own}".strip() + "\n"
-    return Ended(text, code, result[1] if result else "success" if code == 0 else "exit-code")
+    word = result[1] if result else "success" if code == 0 else "exit-code"
+    return Ended(text, int(struck[1]) if struck else code, word)
 
 
 def outcome(end: Ended) -> dict[str, Any]:
@@ -113,11 +124,14 @@ def cause_of(end: Ended) -> Cause:
     """Why there is no measurement: what perftest printed, else what systemd says, else that nothing came."""
     if "Failed to find executable" in end.text:
         return named("no_tool", end.text)
-    if end.result == "signal":
+    crashed = end.result == "core-dump" or (end.result == "signal" and end.code in CRASHES)
+    if end.result == "signal" and not crashed:
         return named("killed")
     printed = of_lines(end.text.splitlines())
     if printed:
         return printed[0]
+    if crashed:
+        return named("crashed")
     said = [line for line in end.text.splitlines() if line.strip("-* ") and not line.strip().startswith("#bytes")]
     return named("timeout" if end.result == "timeout" else "no_output", said[-1] if said else "")
 

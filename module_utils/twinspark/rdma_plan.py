@@ -1,7 +1,8 @@
 """What will be measured, in which order, and how long it takes. Pure.
 
 For every ordered pair of hosts: each rail alone (every test, a bounded number of times), then all rails at once.
-A run is one server and one client; runs of one group go at the same time.
+A run is one server and one client; runs of one group go at the same time. A step's `spares` are more groups like
+these, of which one is used when a group was refused its queue pairs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 TESTS = ("write_bw", "read_bw", "send_bw", "write_lat", "read_lat", "send_lat")
 # Seconds of one run besides the traffic: perftest sleeps one, and sets up and takes down its queue pairs.
 RUN_SECONDS = 1.7
+# For each test so many more servers wait, for the connections that perftest loses: perftest_causes.QUEUE_PAIRS_REFUSED.
+SPARES = 2
 # Seconds that starting the servers and taking everything down again take, and each step's own task.
 FRAME_SECONDS, STEP_SECONDS = 6.0, 1.0
 
@@ -77,6 +80,8 @@ def plan(
     `unusable`: "host/rail" to the reason why nothing can be measured there.
     """
     settings = Settings.of(given)
+    alone = [test for test in settings.tests for _ in range(settings.repeats)]
+    together = [test for test in settings.tests if test.endswith("_bw")]
     steps, skipped = [], {}
     for client, server in permutations(fabric, 2):
         usable = []
@@ -92,12 +97,12 @@ def plan(
             else:
                 usable.append((mine, theirs))
                 direction = _Direction(client["host"], server["host"], ((mine, theirs),))
-                steps.append(_alone(subject, direction, settings))
+                steps.append(direction.step(subject, alone, settings))
         subject = f"{len(client['rails'])} rails {client['host']} -> {server['host']}"
-        if len(client["rails"]) > 1 and any(test.endswith("_bw") for test in settings.tests):
+        if len(client["rails"]) > 1 and together:
             if len(usable) == len(client["rails"]):
                 direction = _Direction(client["host"], server["host"], tuple(usable))
-                steps.append(_together(subject, direction, settings))
+                steps.append(direction.step(subject, together, settings, settings.together_seconds))
             else:
                 skipped[subject] = "not every rail can be measured"
     return {"steps": steps, "skipped": skipped, "seconds": estimate(steps), "runs": sum(len(s["runs"]) for s in steps)}
@@ -113,8 +118,9 @@ def estimate(steps: Sequence[Mapping[str, Any]]) -> int:
 
 
 def servers(steps: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
-    """Every run for which `host` is the server."""
-    return [run for step in steps for run in step["runs"] if step["server"] == host]
+    """Every run for which `host` is the server, the spare ones last."""
+    mine = [step for step in steps if step["server"] == host]
+    return [run for kind in ("runs", "spares") for step in mine for run in step[kind]]
 
 
 def listening(runs: Sequence[Mapping[str, Any]], started: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -133,14 +139,19 @@ class _Direction:
     server: str
     pairs: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...]
 
-    def step(self, subject: str, kind: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-        rails = [mine["name"] for mine, _ in self.pairs]
+    def step(self, subject: str, tests: Sequence[str], settings: Settings, seconds: int = 0) -> dict[str, Any]:
+        """`tests` in this order, each a group of its own: `seconds` long, or as many messages as the settings say."""
+        groups = list(enumerate([*tests, *(test for test in dict.fromkeys(tests) for _ in range(SPARES))], 1))
+        runs = [run for group, test in groups for run in self._runs(test, settings, group, seconds)]
         return {
-            "subject": subject, "kind": kind, "client": self.client, "server": self.server,
-            "rails": rails, "runs": runs,
+            "subject": subject, "kind": "together" if seconds else "alone",
+            "client": self.client, "server": self.server,
+            "rails": [mine["name"] for mine, _ in self.pairs],
+            "runs": [run for run in runs if run["group"] <= len(tests)],
+            "spares": [{**run, "spare": True} for run in runs if run["group"] > len(tests)],
         }  # fmt: skip
 
-    def runs(self, test: str, settings: Settings, group: int, seconds: int = 0) -> list[dict[str, Any]]:
+    def _runs(self, test: str, settings: Settings, group: int, seconds: int) -> list[dict[str, Any]]:
         kind = "all" if seconds else "alone"
         return [
             {
@@ -157,19 +168,3 @@ class _Direction:
             }
             for mine, theirs in self.pairs
         ]
-
-
-def _alone(subject: str, direction: _Direction, settings: Settings) -> dict[str, Any]:
-    tests = [test for test in settings.tests for _ in range(settings.repeats)]
-    runs = [run for group, test in enumerate(tests, 1) for run in direction.runs(test, settings, group)]
-    return direction.step(subject, "alone", runs)
-
-
-def _together(subject: str, direction: _Direction, settings: Settings) -> dict[str, Any]:
-    tests = [test for test in settings.tests if test.endswith("_bw")]
-    runs = [
-        run
-        for group, test in enumerate(tests, 1)
-        for run in direction.runs(test, settings, group, settings.together_seconds)
-    ]
-    return direction.step(subject, "together", runs)

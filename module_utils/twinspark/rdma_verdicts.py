@@ -5,11 +5,12 @@ Thresholds are in bit/s and microseconds. Runs are what twinspark_perftest retur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from .perftest_causes import QUEUE_PAIRS_REFUSED, named
 from .perftest_run import worst
 from .rdma_fabric import Facts, Verdict, capacity, judge, verdict
 
@@ -104,7 +105,8 @@ def _planned(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {"verdicts": verdicts, "measurements": [], "simulated": [], "evidence": {}}
 
 
-_KEPT = ("key", "side", "unit", "port", "argv", "exit_code", "result", "took", "rows", "warnings", "cause", "text")
+_KEPT = ("key", "side", "unit", "port", "argv", "exit_code", "result", "took", "rows", "warnings", "cause", "text",
+         "replaced")  # fmt: skip
 
 
 def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +162,8 @@ def _step(
     verdicts: list[Verdict] = []
     measurements: list[dict[str, Any]] = []
     for test in dict.fromkeys(run["test"] for run in step["runs"]):
-        mine = [run for run in step["runs"] if run["test"] == test]
+        tried = [run for kind in ("runs", "spares") for run in step[kind] if run["test"] == test]
+        mine = [run for run in tried if _counts(run, ends)]
         cause = worst(
             ends.get(run["key"], {}).get(side, {}).get("cause") for run in mine for side in ("client", "server")
         )
@@ -169,6 +172,7 @@ def _step(
         ]
         rows = [group for group in groups if group]
         name = f"{test} {step['subject']}"
+        verdicts += _refused(name, {run["group"] for run in tried if _replaced(run, ends)})
         if cause or not rows:
             verdicts.append(_failed(name, cause, mine, ends))
             continue
@@ -182,6 +186,23 @@ def _step(
             verdicts += _latency(name, figure, limits)
         measurements += _measurements(figure)
     return verdicts, measurements
+
+
+def _replaced(run: Mapping[str, Any], ends: Mapping[str, Any]) -> bool:
+    return bool(ends.get(run["key"], {}).get("client", {}).get("replaced"))
+
+
+def _counts(run: Mapping[str, Any], ends: Mapping[str, Any]) -> bool:
+    """Whether a run is judged: not one whose place a spare took, nor a spare that was not needed."""
+    return not _replaced(run, ends) and ("client" in ends.get(run["key"], {}) or not run.get("spare"))
+
+
+def _refused(name: str, groups: Collection[int]) -> Iterator[Verdict]:
+    """A remark on the attempts whose place a spare took: it is perftest's fault, not the fabric's."""
+    if groups:
+        cause = named(QUEUE_PAIRS_REFUSED)
+        yield verdict(f"connections of {name}", False, blocks=False, measured=f"{len(groups)} refused",
+                      required="none refused", cause=cause.name, reason=cause.meaning, cure=cause.cure)  # fmt: skip
 
 
 def _group(ends: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -214,7 +235,7 @@ def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence
     value = figure.value
     more: dict[str, Any] = {
         "measured": round(value / GIGA, 2),
-        "required": f"at least {floor / GIGA:.1f}",
+        "required": f"at least {round(floor / GIGA, 2)}",
         "unit": "Gb/s",
     }
     if ceiling and max(figure.values) > ceiling:

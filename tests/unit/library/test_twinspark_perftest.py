@@ -5,6 +5,8 @@ from contextlib import closing
 
 import pytest
 
+from twinspark.core.perftest_causes import QUEUE_PAIRS_REFUSED, named
+
 RUN = {
     "key": "rail1-a-b-write_bw-alone-1", "group": 1, "test": "write_bw", "rail": "rail1", "client_device": "c",
     "server_device": "s", "source": "127.0.0.1", "address": "127.0.0.1", "options": [], "seconds": 0,
@@ -26,7 +28,7 @@ class FakeHost:
     def __init__(self, text=WAITING, error="", **state):
         self.text, self.error = text, error
         self.state = {"ActiveState": "active", "Result": "success", "ExecMainStatus": "0"} | state
-        self.started, self.removed, self.left = [], [], []
+        self.started, self.removed, self.left, self.held = [], [], [], set()
 
     def start(self, unit, argv, seconds):
         self.started.append(argv)
@@ -40,6 +42,9 @@ class FakeHost:
 
     def printed(self, units):
         return dict.fromkeys(units, self.text)
+
+    def rdma_cm_ports(self):
+        return self.held
 
     def remove(self, units):
         self.removed += units
@@ -63,6 +68,13 @@ def test_every_server_has_a_port_of_its_own_and_taken_ones_are_passed_over(libra
     with closing(socket.create_server(("127.0.0.1", 23300))):
         runs = library.listening(FakeModule(runs=[RUN, RUN | {"key": "x"}]), FakeHost())["runs"]
     assert [run["port"] for run in runs] == [23301, 23302]
+
+
+def test_a_port_that_rdma_cm_holds_is_passed_over_too(library):
+    host = FakeHost()
+    host.held = {23300}
+    (run,) = library.listening(FakeModule(runs=[RUN]), host)["runs"]
+    assert run["port"] == 23301
 
 
 def test_a_full_range_is_a_named_cause(library):
@@ -112,6 +124,51 @@ def test_a_path_that_does_not_answer_is_named_and_not_tried_again(library, monke
     runs = library.measured(FakeModule(runs=[RUN, RUN | {"key": "again", "group": 2}]))["runs"]
     assert [run["cause"]["name"] for run in runs] == ["no_path", "no_path"]
     assert asked == [RUN["key"]]
+
+
+@pytest.fixture
+def lossy(library, monkeypatch):
+    """A path that answers, and clients that are refused their queue pairs the given number of times."""
+
+    def play(times):
+        left = [times]
+
+        def together(module, group):
+            for run in group:
+                left[0] -= 1
+                run.update(cause=named(QUEUE_PAIRS_REFUSED).as_dict() if left[0] >= 0 else None, ok=left[0] < 0)
+
+        monkeypatch.setattr(library, "answers", lambda module, run: True)
+        monkeypatch.setattr(library, "together", together)
+        return library
+
+    return play
+
+
+SPARES = [RUN | {"key": f"spare{n}", "group": 2 + n, "spare": True, "state": "listening"} for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("times", "keys"),
+    [
+        (0, [RUN["key"], "again"]),
+        (1, [RUN["key"], "spare1", "again"]),
+        (2, [RUN["key"], "spare1", "spare2", "again"]),
+    ],
+)
+def test_a_group_that_perftest_lost_is_measured_by_a_spare_in_its_place(lossy, times, keys):
+    runs = [RUN, RUN | {"key": "again", "group": 2}, *SPARES]
+    done = lossy(times).measured(FakeModule(runs=runs))["runs"]
+    assert [run["key"] for run in done] == keys
+    assert [run["key"] for run in done if run.get("replaced")] == keys[:times]
+    assert [run["ok"] for run in done if not run.get("replaced")] == [True, True]
+
+
+def test_when_no_spare_is_left_the_cause_stays(lossy):
+    other = [run | {"test": "write_lat"} for run in SPARES]
+    failed = [run | {"state": "failed"} for run in SPARES]
+    done = lossy(9).measured(FakeModule(runs=[RUN, *other, *failed]))["runs"]
+    assert [(run["cause"]["name"], run.get("replaced")) for run in done] == [(QUEUE_PAIRS_REFUSED, None)]
 
 
 def test_a_server_that_nobody_came_to_is_not_to_blame(library):

@@ -1,5 +1,7 @@
 """How a perftest process is started, and what its end means."""
 
+import signal
+
 import pytest
 
 from twinspark.core import perftest_run
@@ -63,11 +65,43 @@ def test_systemd_run_s_own_lines_are_not_perftest_s():
 
 
 @pytest.mark.parametrize(
+    ("stderr", "number", "result"),
+    [
+        ("Finished with result: signal\nMain processes terminated with: code=killed, status=11/SEGV\n", 11, "signal"),
+        ("Finished with result: signal\nMain processes terminated with: code=killed, status=9/KILL\n", 9, "signal"),
+        (
+            "Finished with result: core-dump\nMain processes terminated with: code=dumped, status=11/SEGV\n",
+            11,
+            "core-dump",
+        ),
+    ],
+)
+def test_a_signal_is_known_by_its_number_which_systemd_run_s_own_exit_code_is_not(stderr, number, result):
+    assert ended("", stderr, 255) == Ended("\n", number, result)
+
+
+def test_a_port_that_rdma_cm_listens_on_is_known():
+    text = (  # rdma resource show cm_id of iproute2 6.15 on the VM hosts, 2026-11-24
+        "link rocep1s0f1/- cm-idn 88 state LISTEN ps TCP pid 1096 comm ib_write_lat src-addr 0.0.0.0:18705 \n"
+        "link rocep1s0f1/1 cm-idn 87 lqpn 60 qp-type RC state DISCONNECT ps TCP pid 1096 comm ib_write_lat "
+        "src-addr 192.168.177.12:18706 dst-addr 192.168.177.11:49584 \n"
+    )
+    assert perftest_run.listening_ports(text) == {18705}
+    assert perftest_run.listening_ports("error: Netlink\n") == set()
+
+
+@pytest.mark.parametrize(
     ("end", "name"),
     [
         (Ended("Failed to find executable ib_write_bw: No such file or directory\n", 1, "exit-code"), "no_tool"),
         (Ended("", None, "signal"), "killed"),
         (Ended(GOOD, None, "signal"), "killed"),
+        (Ended("Couldn't allocate MR\n", signal.SIGKILL, "signal"), "killed"),
+        (Ended("Couldn't allocate MR\n", signal.SIGSEGV, "signal"), "memlock"),
+        (Ended("Couldn't allocate MR\n", signal.SIGSEGV, "core-dump"), "memlock"),
+        (Ended(GOOD, signal.SIGSEGV, "signal"), "crashed"),
+        (Ended("Event: RDMA_CM_EVENT_REJECTED; error: 8.\n", signal.SIGSEGV, "signal"), "queue_pairs_refused"),
+        (Ended("", signal.SIGSEGV, "exit-code"), "no_output"),
         (Ended("* Waiting for client to connect... *\n", None, "timeout"), "timeout"),
         (Ended("Couldn't allocate MR\n", None, "timeout"), "memlock"),
         (Ended("", 0, "success"), "no_output"),

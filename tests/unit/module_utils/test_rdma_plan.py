@@ -3,9 +3,11 @@
 from collections import Counter
 
 import pytest
+import yaml
 
 from twinspark.core import rdma_plan
 from twinspark.core.fabric import fabric
+from twinspark.core.perftest_run import ports
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
@@ -54,10 +56,26 @@ def test_only_the_runs_of_one_group_go_at_the_same_time():
 
 def test_keys_are_unique_and_every_run_has_one_server():
     plan = rdma_plan.plan(hosts(3), {})
-    runs = [run["key"] for step in plan["steps"] for run in step["runs"]]
-    assert len(set(runs)) == len(runs) == plan["runs"]
+    runs = [run["key"] for step in plan["steps"] for run in (*step["runs"], *step["spares"])]
+    assert len(set(runs)) == len(runs) == plan["runs"] + sum(len(step["spares"]) for step in plan["steps"])
     served = [run["key"] for n in (1, 2, 3) for run in rdma_plan.servers(plan["steps"], f"spark{n}")]
     assert sorted(served) == sorted(runs)
+
+
+def test_every_test_has_spares_that_measure_the_same_and_are_served_last():
+    plan = rdma_plan.plan(hosts(2), {"repeats": 1})
+    for step in plan["steps"]:
+        wanted = {(run["test"], run["rail"], *run["options"]) for run in step["runs"]}
+        spares = Counter((run["test"], run["rail"], *run["options"]) for run in step["spares"])
+        assert spares == Counter(dict.fromkeys(wanted, rdma_plan.SPARES))
+        assert min(run["group"] for run in step["spares"]) > max(run["group"] for run in step["runs"])
+    assert [bool(run.get("spare")) for run in rdma_plan.servers(plan["steps"], "spark2")] == [False] * 6 + [True] * 12
+
+
+def test_the_default_ports_are_enough_for_four_hosts(root):
+    spec = yaml.safe_load((root / "roles/rdma_verify/defaults/main.yml").read_text())
+    needed = rdma_plan.servers(rdma_plan.plan(hosts(4), {})["steps"], "spark1")
+    assert len(needed) <= len(ports(spec["rdma_verify_ports"]))
 
 
 def test_one_host_has_nothing_to_measure():

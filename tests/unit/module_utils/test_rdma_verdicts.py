@@ -6,7 +6,7 @@ import pytest
 
 from twinspark.core import rdma_fabric, rdma_plan, rdma_verdicts
 from twinspark.core.fabric import fabric
-from twinspark.core.perftest_causes import named
+from twinspark.core.perftest_causes import QUEUE_PAIRS_REFUSED, named
 from twinspark.core.proofs import build, failures
 
 RAILS = [
@@ -190,6 +190,50 @@ def test_a_run_without_a_figure_is_named_with_its_cure(cause):
     assert verdict["cause"] == cause
     assert verdict["reason"].startswith(f"{cause}: ")
     assert verdict["cure"]
+
+
+REFUSED = named(QUEUE_PAIRS_REFUSED).as_dict()
+
+
+def replaced():
+    """Rail 1's first attempts, refused their queue pairs, with the spares that took their places."""
+
+    def wanted(run, step):
+        return (run["rail"], run["group"], step["kind"]) == ("rail1", 1, "alone")
+
+    found = runs(change=lambda run, step: {"rows": [], "cause": REFUSED, "replaced": True} if wanted(run, step) else {})
+    for step in PLAN["steps"]:
+        for test in {run["test"] for run in step["runs"] if wanted(run, step)}:
+            spare = next(run for run in step["spares"] if run["test"] == test)
+            found["client"].append({**spare, "side": "client", "ok": True, "cause": None, "rows": [row(test)]})
+        idle = [{**run, "side": "server", "ok": False, "cause": None} for run in step["spares"]]
+        found["server"] += idle
+    return found
+
+
+def test_a_spare_takes_the_place_of_an_attempt_that_perftest_lost_and_the_report_says_so():
+    result = report(measured=replaced())
+    assert not failed(result)
+    remarks = [v for v in result["verdicts"] if not v["ok"]]
+    assert [(v["name"], v["measured"], v["cause"], v["blocks"]) for v in remarks] == [
+        (f"connections of write_bw rail1 {a} -> {b}", "1 refused", QUEUE_PAIRS_REFUSED, False)
+        for a, b in (NAMES, NAMES[::-1])
+    ]
+    figure = next(m for m in result["measurements"] if m["subject"] == "rail1 spark1 -> spark2")
+    assert figure["repeats"] == 3
+    assert [run["key"] for run in result["evidence"]["runs"] if run.get("replaced")] == [
+        f"rail1-{a}-{b}-write_bw-alone-1" for a, b in (NAMES, NAMES[::-1])
+    ]
+
+
+def test_an_attempt_that_no_spare_was_left_for_stops_the_line():
+    broken = runs(change=lambda run, step: {"rows": [], "cause": REFUSED} if run["test"] == "write_lat" else {})
+    assert {v["cause"] for v in failed(report(measured=broken)).values()} == {QUEUE_PAIRS_REFUSED}
+
+
+def test_a_threshold_below_a_tenth_is_said_in_full():
+    slow = failed(report(measured=bandwidth(0.01e9), rail_bit_s=0.02e9, fraction=0))
+    assert slow["write_bw rail1 spark1 -> spark2"]["required"] == "at least 0.02"
 
 
 def test_the_server_s_death_explains_the_client_s_error():

@@ -94,6 +94,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         "the peer had no receive buffer posted for too long",
         "Measure again; if it stays, the peer's process hangs or the NIC's flow control is off",
     ),
+    "torn_down": (
+        "the queue pair was taken down in the middle: its link or its peer went away",
+        "Look at the link (ip -s link, dmesg) and at the peer's output, then measure again",
+    ),
     "remote_access": ("the peer refused the memory access", "Use the same perftest version on both hosts"),
     "completion_error": (
         "a work request completed with an error",
@@ -165,6 +169,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("retry_exceeded", r"Failed status 12\b"),
     ("rnr_retry_exceeded", r"Failed status 13\b"),
     ("remote_access", r"Failed status (?:10|9)\b"),
+    ("torn_down", r"Failed status 5\b"),  # IBV_WC_WR_FLUSH_ERR
     ("completion_error", r"Completion with error at (?:client|server)|Failed status \d+"),
     ("incompatible", r"not compatible with versions older|Versions mismatch"),
     ("below_limit", r"BW result is below bw limit|Msg rate +is below msg_rate limit"),
@@ -208,7 +213,7 @@ def of_lines(lines: Iterable[str]) -> tuple[Cause, ...]:
         cause = of_line(line)
         if cause:
             found.setdefault(cause.name, cause)
-    if found.keys() & {"retry_exceeded", "rnr_retry_exceeded", "remote_access"}:
+    if found.keys() & {"retry_exceeded", "rnr_retry_exceeded", "torn_down", "remote_access"}:
         found.pop("completion_error", None)  # the headline of the "Failed status N" line that follows it
     return by_precision(found.values())
 

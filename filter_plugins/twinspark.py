@@ -16,6 +16,7 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
 from ansible.module_utils.twinspark import fabric as _fabric  # noqa: E402
+from ansible.module_utils.twinspark import host_keys as _host_keys  # noqa: E402
 from ansible.module_utils.twinspark import known_hosts as _known_hosts  # noqa: E402
 from ansible.module_utils.twinspark import net_verdicts as _net_verdicts  # noqa: E402
 from ansible.module_utils.twinspark import network_plan as _network_plan  # noqa: E402
@@ -31,6 +32,13 @@ def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, A
         return _fabric.fabric(hosts, settings)
     except _fabric.FabricError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def twinspark_connection(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each host's variables that bear on the checking of host keys: {{ groups['sparks'] | twinspark_connection(hostvars) }}."""
+    return {
+        host: {name: settings[host][name] for name in _host_keys.VARIABLES if name in settings[host]} for host in hosts
+    }
 
 
 def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -77,6 +85,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "twinspark_fabric": twinspark_fabric,
+            "twinspark_connection": twinspark_connection,
             "twinspark_paths": twinspark_paths,
             "twinspark_network_plan": twinspark_network_plan,
             "twinspark_network_verdicts": twinspark_network_verdicts,

@@ -10,7 +10,8 @@ short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, variables that no role knows
-    (with the name that was probably meant), overrides that name no stage, and rails that can't work.
+    (with the name that was probably meant), overrides that name no stage, rails that can't work, and whatever would
+    let in a host whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
@@ -38,6 +39,14 @@ options:
     description: Number of rank 0 in each rail's subnet; the others count up from it.
     type: int
     default: 11
+  connection:
+    description: Host name to those of its connection variables that bear on the checking of host keys.
+    type: dict
+    default: {}
+  settings:
+    description: What ansible.cfg and the environment say of the same variables.
+    type: dict
+    default: {}
   project_dir:
     description: The checkout; its roles, group_vars/all/derived.yml and profiles say what there is.
     type: path
@@ -88,6 +97,8 @@ ARGUMENTS: dict[str, Any] = {
     "profile": {"type": "str", "required": True},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "int", "default": 11},
+    "connection": {"type": "dict", "default": {}},
+    "settings": {"type": "dict", "default": {}},
     "project_dir": {"type": "path", "required": True},
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import host_keys
 from .proofs import STAGES
 
 # What an owner may set and no role specifies (group_vars/all/settings.yml and the inventory).
@@ -40,7 +41,11 @@ OURS = 0.75
 
 @dataclass(frozen=True)
 class Inventory:
-    """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group."""
+    """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
+
+    `connection` holds those variables of host_keys.VARIABLES that each host has, `settings` what ansible.cfg and the
+    environment say of them to a host that has none.
+    """
 
     addresses: Mapping[str, str]
     rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -48,6 +53,8 @@ class Inventory:
     profile: str = ""
     override: Sequence[str] = ()
     first_host: int = 11
+    connection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
     found = [*same_address(inventory.addresses), *bad_profile(inventory.profile, known.profiles)]
+    found += unpinned(inventory)
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
@@ -73,6 +81,13 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
     for rank, (host, address) in enumerate(inventory.addresses.items()):
         found += bad_rails(host, address, inventory.rails.get(host, ()), inventory.first_host + rank)
     return [*found, *rails_differ(inventory.rails)]
+
+
+def unpinned(inventory: Inventory) -> list[str]:
+    """What would let in a host whose key nobody has compared."""
+    found = [text for host, held in inventory.connection.items() for text in host_keys.problems(host, held)]
+    # Ansible mixes the first host's variables into its settings, so they are looked at where no host is to blame.
+    return found or host_keys.problems("ansible.cfg or the environment", inventory.settings)
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

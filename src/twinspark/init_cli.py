@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from twinspark.core import discovery
+from twinspark.core import discovery, host_keys
 
 from . import paths, precheck
 from .exitcodes import Exit
@@ -63,6 +63,8 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         connection["ansible_ssh_private_key_file"] = str(key.expanduser().absolute())
     if ssh_args:
         connection["ansible_ssh_common_args"] = ssh_args
+        for problem in host_keys.problems("--ssh-args", connection):
+            raise precheck.UsageError(problem)
     variables = {**precheck.extra_vars(extra or []), "twinspark_discover_raise": raise_links}
     code, reports = ask(project, hosts, connection, variables)
     if code != Exit.OK:

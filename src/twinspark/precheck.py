@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from twinspark.core import host_keys
 from twinspark.core.inventory_rules import did_you_mean
 from twinspark.core.proofs import STAGES
 
 SECRET = re.compile(r"(?:token|pass|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
-# By these a variable would switch the checking of host keys off, whatever ansible.cfg and the environment say.
-UNPINNED = re.compile(r"host_key_checking$", re.IGNORECASE)
-UNPINNED_OPTION = re.compile(r"StrictHostKeyChecking|UserKnownHostsFile", re.IGNORECASE)
+# By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
+UNPINNED = re.compile(r"host_key_(?:checking|auto_add)$", re.IGNORECASE)
+UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
 YAML_NAMES = {".yml", ".yaml"}
+# Ansible reads such files of group_vars and host_vars as YAML.
+VARIABLES_NAMES = {*YAML_NAMES, ".json", ""}
 
 
 class UsageError(ValueError):
@@ -66,14 +69,35 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def inventory(path: Path) -> None:
-    """Every YAML file of the inventory must parse; Ansible would only warn and go on without it."""
+    """Every YAML file of the inventory must parse, since Ansible would only warn and go on without it; and none may
+    weaken the checking of host keys. What other formats and templates hold, the first task of every playbook judges.
+    """
+    for file in files(path):
+        for where, held in mappings(loads(file)):
+            plain = {name: value for name, value in held.items() if value is not None and "{{" not in str(value)}
+            found = host_keys.problems(f"{file}{where and f', under {where}'}", plain)
+            if found:
+                raise UsageError(f"{found[0]}. Nothing was changed")
+
+
+def files(path: Path) -> list[Path]:
+    """The YAML files of an inventory: its own, then those of group_vars and host_vars beside it."""
     folder = path if path.is_dir() else path.parent
-    files = [path] if path.is_file() else [entry for entry in sorted(folder.iterdir()) if entry.is_file()]
+    own = [path] if path.is_file() else [entry for entry in sorted(folder.iterdir()) if entry.is_file()]
+    found = [file for file in own if file.suffix in YAML_NAMES]
     for name in ("group_vars", "host_vars"):
-        files += sorted(entry for entry in (folder / name).rglob("*") if entry.is_file())
-    for file in files:
-        if file.suffix in YAML_NAMES:
-            loads(file)
+        for parent, _, names in (folder / name).walk(follow_symlinks=True):
+            visible = sorted(entry for entry in names if not entry.startswith(".") and not entry.endswith("~"))
+            found += [parent / entry for entry in visible if Path(entry).suffix in VARIABLES_NAMES]
+    return found
+
+
+def mappings(value: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping in nested ones, with the dotted path to it."""
+    if isinstance(value, Mapping):
+        yield where, value
+        for key, inner in value.items():
+            yield from mappings(inner, f"{where}.{key}" if where else str(key))
 
 
 def loads(file: Path) -> Any:

@@ -36,7 +36,7 @@ def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
         assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
 
 
-def play(inventory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def play(inventory: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     """The first play of site.yml by plain Ansible: it asks no host for anything."""
     folder = inventory.parent
     if not (folder / "group_vars").exists():
@@ -50,7 +50,7 @@ def play(inventory: Path, *words: str) -> subprocess.CompletedProcess[str]:
             *words,
         ],
         cwd=ROOT,
-        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", **more},
         capture_output=True,
         text=True,
         check=False,
@@ -72,9 +72,15 @@ def play(inventory: Path, *words: str) -> subprocess.CompletedProcess[str]:
             "twinspark: the variable twinspark_profil means nothing to any role: did you mean twinspark_profile? "
             "Nothing was changed.",
         ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "{ansible_ssh_common_args: -o StrictHostKeyChecking=no}"],
+            "twinspark: spark1: StrictHostKeyChecking=no in ansible_ssh_common_args lets any machine answer for the "
+            "host: remove it, log in once by hand, compare the fingerprint, and leave it pinned. Nothing was changed.",
+        ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],
-    ids=["same address", "misspelt variable", "no host"],
+    ids=["same address", "misspelt variable", "unchecked host key", "no host"],
 )
 def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, words: list[str], sentence: str) -> None:
     inventory = tmp_path / "hosts.yml"
@@ -83,3 +89,19 @@ def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, word
     )
     done = play(inventory, *words)
     assert sentence in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("line", ["ansible_host_key_checking=no", "ansible_ssh_extra_args='-oStrictHostKeyChecking=off'"])
+def test_an_ini_inventory_may_not_switch_off_the_checking_of_host_keys(tmp_path: Path, line: str) -> None:
+    inventory = tmp_path / "hosts"
+    inventory.write_text(f"[sparks]\nspark1 ansible_host=192.0.2.1\n[sparks:vars]\n{line}\n")
+    done = play(inventory)
+    assert "lets any machine answer for the host" in done.stdout, done.stdout + done.stderr
+    assert "twinspark: spark1: " in done.stdout
+
+
+def test_neither_may_the_environment(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1}}}\n")
+    done = play(inventory, ANSIBLE_HOST_KEY_CHECKING="False")
+    assert "twinspark: ansible.cfg or the environment: ansible_host_key_checking=False lets any" in done.stdout

@@ -133,6 +133,7 @@ def test_an_empty_group(site: Site) -> None:
         (["-e", "ansible_become_pass=abc"], "ansible_become_pass looks like a secret"),
         (["-e", "ansible_host_key_checking=false"], "how host keys are checked"),
         (["-e", "ansible_ssh_extra_args=-o StrictHostKeyChecking=no"], "how host keys are checked"),
+        (["-e", "ansible_ssh_args=-o KnownHostsCommand=/x"], "how host keys are checked"),
         (["-e", "abc"], "-e takes name=value, not 'abc'"),
         (["--stage", "rdma", "--from", "rdma"], "--stage excludes --from and --to"),
         (["--from", "rdma", "--to", "network"], "network comes before rdma"),
@@ -154,6 +155,38 @@ def test_an_inventory_that_does_not_parse(site: Site) -> None:
     done = site.twinspark("apply")
     assert done.returncode == 2
     assert f"{site.inventory} is not YAML at line 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "where"),
+    [
+        ("hosts.yml", "sparks: {vars: {ansible_host_key_checking: false}}", "hosts.yml, under sparks.vars: "),
+        (
+            "hosts.yml",
+            "sparks: {children: {lab: {hosts: {a: {ansible_ssh_common_args: -o StrictHostKeyChecking=no}}}}}",
+            "hosts.yml, under sparks.children.lab.hosts.a: ",
+        ),
+        ("group_vars/sparks.yml", "ansible_ssh_extra_args: -o UserKnownHostsFile=/dev/null", "group_vars/sparks.yml: "),
+        ("host_vars/spark1/ssh", "ansible_scp_extra_args: -oStrictHostKeyChecking=off", "host_vars/spark1/ssh: "),
+    ],
+)
+def test_an_inventory_may_not_weaken_the_checking_of_host_keys(site: Site, file: str, text: str, where: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    target = site.inventory.parent / file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(f"{text}\n")
+    done = site.twinspark("apply")
+    assert done.returncode == 2
+    assert f"{site.inventory.parent}/{where}" in done.stderr
+    assert "lets any machine answer for the host: remove it, log in once by hand" in done.stderr
+    assert not (site.state / "sites").exists()
+
+
+def test_what_the_lab_writes_may_stay(site: Site) -> None:
+    strict = "-F /dev/null -o UserKnownHostsFile=/s -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
+    site.hosts(spark1={**LOCAL, "ansible_ssh_common_args": strict, "ansible_host_key_checking": "{{ true }}"})
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    assert site.twinspark("apply").returncode == 0
 
 
 def test_a_playbook_at_fault_is_our_fault(site: Site) -> None:

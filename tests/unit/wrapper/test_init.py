@@ -47,3 +47,8 @@ def test_what_was_there_is_kept_beside_it(tmp_path):
 def test_wrong_addresses_are_told_before_anything_is_asked(tmp_path, addresses, sentence):
     with pytest.raises(UsageError, match=sentence):
         init_cli.init(addresses, output=tmp_path / "hosts.yml", mdns=False)
+
+
+def test_ssh_args_may_not_weaken_the_checking_of_host_keys(tmp_path):
+    with pytest.raises(UsageError, match="--ssh-args: StrictHostKeyChecking=no in ansible_ssh_common_args lets any"):
+        init_cli.init(["10.0.0.1"], output=tmp_path / "hosts.yml", ssh_args="-o StrictHostKeyChecking=no", key=None)

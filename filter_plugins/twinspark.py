@@ -35,7 +35,7 @@ def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, A
 
 
 def twinspark_connection(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each host's variables that bear on the checking of host keys: {{ groups['sparks'] | twinspark_connection(hostvars) }}."""
+    """Each host's variables that bear on the checking of host keys: {{ hosts | twinspark_connection(hostvars) }}."""
     return {
         host: {name: settings[host][name] for name in _host_keys.VARIABLES if name in settings[host]} for host in hosts
     }

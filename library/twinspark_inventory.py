@@ -10,8 +10,8 @@ short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, variables that no role knows
-    (with the name that was probably meant), overrides that name no stage, rails that can't work, and whatever would
-    let in a host whose key nobody has compared.
+    (with the name that was probably meant), overrides that name no stage, rails that can't work, secrets in a
+    job's environment, and whatever would let in a host whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
@@ -45,6 +45,10 @@ options:
     default: {}
   settings:
     description: What ansible.cfg and the environment say of the same variables.
+    type: dict
+    default: {}
+  client_environment:
+    description: Host name to the names of the variables in C(hf_weights_client_environment); never their values.
     type: dict
     default: {}
   project_dir:
@@ -99,6 +103,7 @@ ARGUMENTS: dict[str, Any] = {
     "first_host": {"type": "int", "default": 11},
     "connection": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "client_environment": {"type": "dict", "default": {}},
     "project_dir": {"type": "path", "required": True},
 }
 

@@ -22,8 +22,8 @@ SWITCHES = (
 AUTO_ADD = "ansible_paramiko_host_key_auto_add"
 VARIABLES = (*ARGUMENTS, *SWITCHES, AUTO_ADD)
 
-# ssh's options that decide it, as ssh_config(5) writes them, each with the only values that weaken nothing; an empty tuple
-# stands for any value but those of NOWHERE. An empty GlobalKnownHostsFile only takes known keys away.
+# ssh's options that decide it, as ssh_config(5) writes them, each with the only values that weaken nothing; an empty
+# tuple stands for any value but those of NOWHERE. An empty GlobalKnownHostsFile only takes known keys away.
 OPTIONS: dict[str, tuple[str, ...]] = {
     "StrictHostKeyChecking": ("yes", "true"),
     "UserKnownHostsFile": (),

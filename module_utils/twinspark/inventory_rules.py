@@ -14,6 +14,7 @@ from typing import Any
 
 from . import host_keys
 from .proofs import STAGES
+from .secret_names import secret_names
 
 # What an owner may set and no role specifies (group_vars/all/settings.yml and the inventory).
 # A contract test holds this to the settings file.
@@ -44,7 +45,8 @@ class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
     `connection` holds those variables of host_keys.VARIABLES that each host has, `settings` what ansible.cfg and the
-    environment say of them to a host that has none.
+    environment say of them to a host that has none. `client_environment` names the variables, never their values, in
+    each host's hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
@@ -55,6 +57,7 @@ class Inventory:
     first_host: int = 11
     connection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
     found = [*same_address(inventory.addresses), *bad_profile(inventory.profile, known.profiles)]
-    found += unpinned(inventory)
+    found += [*unpinned(inventory), *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
@@ -88,6 +91,16 @@ def unpinned(inventory: Inventory) -> list[str]:
     found = [text for host, held in inventory.connection.items() for text in host_keys.problems(host, held)]
     # Ansible mixes the first host's variables into its settings, so they are looked at where no host is to blame.
     return found or host_keys.problems("ansible.cfg or the environment", inventory.settings)
+
+
+def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
+    """A job's environment stands in its unit and its records, where a secret must not be."""
+    return [
+        f"{host}: {name} in hf_weights_client_environment looks like a secret, and what stands there is recorded with "
+        "the job: take it out; a token for the Hub goes into a file, and the file's path into hf_weights_token_file"
+        for host, given in names.items()
+        for name in secret_names(map(str, given))
+    ]
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -13,8 +13,8 @@ import yaml
 from twinspark.core import host_keys
 from twinspark.core.inventory_rules import did_you_mean
 from twinspark.core.proofs import STAGES
+from twinspark.core.secret_names import named_in, secret_names
 
-SECRET = re.compile(r"(?:token|pass|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(r"host_key_(?:checking|auto_add)$", re.IGNORECASE)
 UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
@@ -49,12 +49,15 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for pair in pairs:
+        if pair.startswith(("{", "[", "@")):  # not quoted in the message: it may hold anything
+            raise UsageError("-e takes name=value, not a mapping or a file: give each variable an -e of its own")
         name, separator, text = pair.partition("=")
         if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise UsageError(f"-e takes name=value, not {pair!r}")
-        if SECRET.search(name):
+        for secret in [*secret_names([name]), *named_in(text)]:
+            inside = "" if secret == name else f" in {name}"
             raise UsageError(
-                f"{name} looks like a secret, which has no place on a command line: put it in a file or vault"
+                f"{secret}{inside} looks like a secret, which has no place on a command line: put it in a file or vault"
             )
         if UNPINNED.search(name) or (name.startswith("ansible_") and UNPINNED_OPTION.search(text)):
             raise UsageError(

@@ -91,7 +91,9 @@ def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, word
     assert sentence in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("line", ["ansible_host_key_checking=no", "ansible_ssh_extra_args='-oStrictHostKeyChecking=off'"])
+@pytest.mark.parametrize(
+    "line", ["ansible_host_key_checking=no", "ansible_ssh_extra_args='-oStrictHostKeyChecking=off'"]
+)
 def test_an_ini_inventory_may_not_switch_off_the_checking_of_host_keys(tmp_path: Path, line: str) -> None:
     inventory = tmp_path / "hosts"
     inventory.write_text(f"[sparks]\nspark1 ansible_host=192.0.2.1\n[sparks:vars]\n{line}\n")
@@ -105,3 +107,14 @@ def test_neither_may_the_environment(tmp_path: Path) -> None:
     inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1}}}\n")
     done = play(inventory, ANSIBLE_HOST_KEY_CHECKING="False")
     assert "twinspark: ansible.cfg or the environment: ansible_host_key_checking=False lets any" in done.stdout
+
+
+def test_a_token_in_a_jobs_environment_is_refused_and_not_shown(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        "sparks: {hosts: {spark1: {ansible_host: 192.0.2.1,\n"
+        "  hf_weights_client_environment: {HF_TOKEN: hf_very_secret}}}}\n"
+    )
+    done = play(inventory, "-vvv")
+    assert "twinspark: spark1: HF_TOKEN in hf_weights_client_environment looks like a secret" in done.stdout
+    assert "hf_very_secret" not in done.stdout + done.stderr

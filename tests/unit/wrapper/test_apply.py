@@ -131,6 +131,15 @@ def test_an_empty_group(site: Site) -> None:
         (["--stage", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
         (["-e", "hf_token=abc"], "hf_token looks like a secret"),
         (["-e", "ansible_become_pass=abc"], "ansible_become_pass looks like a secret"),
+        (
+            ["-e", 'hf_weights_client_environment={"HF_TOKEN": "abc"}'],
+            "HF_TOKEN in hf_weights_client_environment looks",
+        ),
+        (["-e", "hf_weights_client_environment={HF_TOKEN: abc}"], "HF_TOKEN in hf_weights_client_environment looks"),
+        (["-e", "hf_weights_client_environment=HF_TOKEN=abc"], "HF_TOKEN in hf_weights_client_environment looks"),
+        (["-e", 'a={"b": [{"hub-token": "abc"}]}'], "hub-token in a looks like a secret"),
+        (["-e", '{"a": {"HF_TOKEN": "abc"}}'], "-e takes name=value, not a mapping or a file"),
+        (["-e", "@secrets.yml"], "-e takes name=value, not a mapping or a file"),
         (["-e", "ansible_host_key_checking=false"], "how host keys are checked"),
         (["-e", "ansible_ssh_extra_args=-o StrictHostKeyChecking=no"], "how host keys are checked"),
         (["-e", "ansible_ssh_args=-o KnownHostsCommand=/x"], "how host keys are checked"),
@@ -146,6 +155,7 @@ def test_a_wrong_command_line(site: Site, words: list[str], sentence: str) -> No
     done = site.twinspark("apply", *words)
     assert done.returncode == 2
     assert sentence in done.stderr
+    assert '"abc"' not in done.stderr
     assert not (site.state / "sites").exists()
 
 

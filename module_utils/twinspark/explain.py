@@ -76,6 +76,20 @@ def explain(failure: Failure) -> Explained:
     return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
 
 
+def inventory_trouble(text: str) -> str:
+    """What Ansible said of an inventory that it can't read, with the cure; empty when it is something else."""
+    unread = re.search(r"Completely failed to parse inventory source (.+)", text)
+    if not unread:
+        return ""
+    # The plugin for INI is asked last, and of any text.
+    reasons = re.findall(r"Failed to parse inventory with 'ini' plugin: (?:Failed to parse inventory: )?(.+)", text)
+    why = f" ({reasons[-1].strip()})" if reasons else ""
+    return (
+        f"{unread[1].strip()} is no inventory that Ansible can read{why}: write one like inventory/hosts.yml of the "
+        "checkout, or make one with `twinspark init`. Nothing was changed."
+    )
+
+
 def ssh_trouble(text: str, failure: Failure) -> str:
     """What stopped ssh, with its cure; empty when the text is none that is known."""
     login = target(text, failure)

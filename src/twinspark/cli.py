@@ -32,9 +32,12 @@ app = typer.Typer(
 )
 
 Inventory = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "-i", "--inventory", help="Inventory; else $TWINSPARK_INVENTORY, else the checkout's inventory/hosts.yml."
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        help="Inventory; else $TWINSPARK_INVENTORY, else the checkout's inventory/hosts.yml.",
     ),
 ]
 Extra = Annotated[

@@ -36,8 +36,10 @@ def project_dir() -> Path:
     raise PathError("no checkout of twinspark found: run inside it, or set TWINSPARK_HOME to it")
 
 
-def inventory_path(given: Path | None, project: Path) -> Path:
+def inventory_path(given: str | Path | None, project: Path) -> Path:
     """The inventory, absolute: the one given, else $TWINSPARK_INVENTORY, else inventory/hosts.yml of the checkout."""
+    if given == "":
+        raise PathError("-i names no inventory: give its path, or leave -i out")
     named = given or os.environ.get("TWINSPARK_INVENTORY") or project / "inventory/hosts.yml"
     path = Path(os.path.abspath(Path(named).expanduser()))  # noqa: PTH100 - links are not followed, as in Ansible
     if not path.exists():

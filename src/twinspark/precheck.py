@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -75,6 +76,8 @@ def inventory(path: Path) -> None:
     """Every YAML file of the inventory must parse, since Ansible would only warn and go on without it; and none may
     weaken the checking of host keys. What other formats and templates hold, the first task of every playbook judges.
     """
+    if path.is_file() and not os.access(path, os.X_OK):  # an executable one is a program that prints an inventory
+        read(path)
     for file in files(path):
         for where, held in mappings(loads(file)):
             plain = {name: value for name, value in held.items() if value is not None and "{{" not in str(value)}
@@ -95,24 +98,50 @@ def files(path: Path) -> list[Path]:
     return found
 
 
-def mappings(value: Any, where: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping in nested ones, with the dotted path to it."""
-    if isinstance(value, Mapping):
+def mappings(value: Any, where: str = "", seen: tuple[int, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every mapping in nested ones, with the dotted path to it; one that an alias puts into itself is not gone into."""
+    if isinstance(value, Mapping) and id(value) not in seen:
         yield where, value
         for key, inner in value.items():
-            yield from mappings(inner, f"{where}.{key}" if where else str(key))
+            yield from mappings(inner, f"{where}.{key}" if where else str(key), (*seen, id(value)))
 
 
-def loads(file: Path) -> Any:
-    """The file's YAML, or one sentence that says where it breaks."""
+def loads(file: Path) -> Mapping[str, Any]:
+    """The file's YAML, a mapping as every file of an inventory is, or one sentence that says where it breaks."""
+    text = read(file)
+    if text.startswith("$ANSIBLE_VAULT"):
+        return {}
     try:
-        text = file.read_text()
-        if text.startswith("$ANSIBLE_VAULT"):
-            return None
-        return yaml.load(text, Loader=_AnyTag)  # noqa: S506 - a SafeLoader that ignores unknown tags
+        loaded = yaml.load(text, Loader=_AnyTag)  # noqa: S506 - a SafeLoader that ignores unknown tags
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise UsageError(f"{file} is not YAML{where}: {error.problem}. Correct it; nothing was changed") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{file} can't be read: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{file} is nested too deeply to be read: write it flatter. Nothing was changed") from error
+    if not isinstance(loaded, Mapping | None):
+        kind = "a list" if isinstance(loaded, list) else "a single value"
+        raise UsageError(
+            f"{file} is {kind}, but a file of an inventory is a mapping: write it like inventory/hosts.yml of the "
+            "checkout. Nothing was changed"
+        )
+    return loaded or {}
+
+
+def read(file: Path) -> str:
+    """The file's text, or one sentence that says why it is none."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
+        raise UsageError(f"{file} is no text in UTF-8 ({where}): save it as UTF-8. Nothing was changed") from error
+    except OSError as error:
+        raise UsageError(f"{file} can't be read ({error.strerror}): make it readable. Nothing was changed") from error
+    strange = re.search(yaml.reader.Reader.NON_PRINTABLE, text)
+    if strange:
+        line = text.count("\n", 0, strange.start()) + 1
+        raise UsageError(
+            f"{file} has the character {ord(strange[0]):#04x} in line {line}, which no text has: remove it. "
+            "Nothing was changed"
+        )
+    return text

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from twinspark.core.explain import inventory_trouble
 from twinspark.core.proofs import STAGES
 
 from . import paths, precheck
@@ -43,7 +44,7 @@ class Place:
         return self.site / "proofs"
 
     @classmethod
-    def find(cls, inventory: Path | None) -> Place:
+    def find(cls, inventory: str | Path | None) -> Place:
         """Both, seen to exist."""
         project = paths.project_dir()
         return cls(project, paths.inventory_path(inventory, project))
@@ -143,6 +144,10 @@ def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
     if shown:
         recap(state, console)
     code = state.exit(outcome.rc, outcome.interrupted)
+    unread = inventory_trouble("\n".join(state.complaints)) if code == Exit.INTERNAL else ""
+    if unread:
+        tell(unread)
+        return Exit.USAGE
     if code == Exit.OK:
         return code
     if code == Exit.INTERRUPTED:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from twinspark import precheck
 from twinspark.verbs import Place
 
-from .conftest import LOCAL, Site
+from .conftest import LOCAL, ROOT, Site
 
 CLOSED = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_user": "spark"}
 
@@ -165,6 +166,68 @@ def test_an_inventory_that_does_not_parse(site: Site) -> None:
     done = site.twinspark("apply")
     assert done.returncode == 2
     assert f"{site.inventory} is not YAML at line 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"- a\n- b\n", "is a list, but a file of an inventory is a mapping"),
+        (b'"spark1"\n', "is a single value, but a file of an inventory is a mapping"),
+        (b"{a: " * 3000 + b"1" + b"}" * 3000, "is nested too deeply to be read: write it flatter"),
+        (b"sparks: {hosts: {a: {x: caf\xe9}}}\n", "is no text in UTF-8 (byte 28 is 0xe9): save it as UTF-8"),
+        (b"sparks:\n  hosts: {a: \0}\n", "has the character 0x00 in line 2, which no text has: remove it"),
+    ],
+    ids=["list", "scalar", "deep", "latin-1", "nul"],
+)
+def test_a_file_that_is_no_inventory(site: Site, content: bytes, sentence: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    site.inventory.write_bytes(content)
+    done = site.twinspark("apply")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{site.inventory} {sentence}" in done.stderr
+
+
+def test_an_inventory_in_a_circle_ends(site: Site) -> None:
+    site.inventory.write_text("a: &a {b: *a, ansible_host_key_checking: false}\n")
+    with pytest.raises(precheck.UsageError, match="under a: ansible_host_key_checking=False"):
+        precheck.inventory(site.inventory)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("empty", None, ""),
+        ("readme.md", b"no inventory\n", ""),
+        ("hosts", b"just some text\n", " (Expected key=value host variable assignment, got: some)"),
+    ],
+)
+def test_what_ansible_can_not_read_is_told_with_a_cure(site: Site, name: str, content: bytes | None, why: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    (site.project / "ansible.cfg").write_text((ROOT / "ansible.cfg").read_text())
+    folder = site.project / "elsewhere"
+    folder.mkdir()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    site.inventory = folder / name if name == "hosts" else folder
+    done = site.twinspark("apply")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{site.inventory} is no inventory that Ansible can read{why}: write one like" in done.stderr
+
+
+def test_a_binary_is_no_inventory(site: Site) -> None:
+    site.inventory = site.project / "hosts"
+    site.inventory.write_bytes(b"\x7fELF\x02\x01\0\0\xff")
+    done = site.twinspark("apply")
+    assert done.returncode == 2
+    assert f"{site.inventory} is no text in UTF-8 (byte 9 is 0xff)" in done.stderr
+
+
+def test_an_empty_name_is_no_inventory(site: Site) -> None:
+    done = subprocess.run(
+        site.argv("status", "-i", ""), env=site.environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "-i names no inventory: give its path, or leave -i out" in done.stderr
 
 
 @pytest.mark.parametrize(

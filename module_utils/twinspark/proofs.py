@@ -16,6 +16,24 @@ from typing import Any
 SCHEMA = 1
 STAGES = ("preflight", "network", "rdma", "weights", "image", "serve", "evaluate", "benchmark")
 
+# The parts of every proof, as `build` makes them, and their types; what `build` asks of the entries of two of them.
+PARTS: dict[str, Any] = {
+    "host": str,
+    "written": str,
+    "boot_ids": dict,
+    "inputs": dict,
+    "inputs_digest": str,
+    "predecessor": (dict, type(None)),
+    "overrides": list,
+    "simulated": list,
+    "measurements": list,
+    "verdicts": list,
+    "verdict": str,
+    "reasons": list,
+    "evidence": dict,
+}
+ENTRIES = {"verdicts": {"name", "ok"}, "measurements": {"name", "value", "unit"}}
+
 Proof = dict[str, Any]
 
 
@@ -59,11 +77,26 @@ def load(directory: str | Path, stage: str) -> Proof | None:
         proof = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProofError(f"{path} can't be read as a proof ({error}); remove it and run the stage again") from error
     if not isinstance(proof, dict) or proof.get("schema") != SCHEMA or proof.get("stage") != stage:
         raise ProofError(f"{path} is not a proof of stage {stage} (schema {SCHEMA}); remove it and run the stage again")
+    wrong = misshapen(proof)
+    if wrong:
+        raise ProofError(f"{path} is no whole proof ({wrong} is missing or odd); remove it and run the stage again")
     return proof
+
+
+def misshapen(proof: Mapping[str, Any]) -> str:
+    """The first part of a proof that is not there or not of its type; empty for a whole one."""
+    for part, kind in PARTS.items():
+        if part not in proof or not isinstance(proof[part], kind):
+            return part
+    for part, keys in ENTRIES.items():
+        if not all(isinstance(entry, Mapping) and keys <= set(entry) for entry in proof[part]):
+            return part
+    link = proof["predecessor"]
+    return "" if link is None or {"stage", "inputs_digest"} <= set(link) else "predecessor"
 
 
 def load_all(directory: str | Path) -> dict[str, Proof]:

@@ -7,9 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 KEPT_RUNS = 10
+STATE_CURE = "make room and see whose it is, or set TWINSPARK_STATE_DIR to a folder of yours"
 
 
 class PathError(ValueError):
@@ -51,6 +53,8 @@ def state_base() -> Path:
     """Where everything that twinspark remembers on the controller lies."""
     given = os.environ.get("TWINSPARK_STATE_DIR")
     if given:
+        if Path(given).exists() and not Path(given).is_dir():
+            raise PathError(f"TWINSPARK_STATE_DIR is {given}, which is a file: name a folder, or unset it")
         return Path(given)
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "twinspark"
 
@@ -65,14 +69,21 @@ def site_dir(inventory: Path) -> Path:
 def prepare_site(inventory: Path) -> Path:
     """The site's folder, made for its owner's eyes only, with a note of which inventory it is for."""
     site = site_dir(inventory)
-    private(site)
-    (site / "inventory.txt").write_text(f"{inventory}\n")
+    with writing(site, STATE_CURE):
+        private(site)
+        (site / "inventory.txt").write_text(f"{inventory}\n")
     return site
 
 
 def new_run_dir(site: Path) -> Path:
     """A fresh folder for one run; the oldest beyond the last few are removed."""
     runs = site / "runs"
+    with writing(runs, STATE_CURE):
+        return made_run_dir(runs)
+
+
+def made_run_dir(runs: Path) -> Path:
+    """A fresh folder in `runs`."""
     private(runs)
     for old in sorted(runs.iterdir())[: -(KEPT_RUNS - 1)]:
         shutil.rmtree(old, ignore_errors=True)
@@ -80,6 +91,15 @@ def new_run_dir(site: Path) -> Path:
     run = runs / f"{stamp}-{os.getpid()}"
     private(run)
     return run
+
+
+@contextmanager
+def writing(target: Path, cure: str) -> Iterator[None]:
+    """What the machine does not let us write is told in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise PathError(f"{target} can't be written ({error.strerror or error}): {cure}") from error
 
 
 def private(folder: Path) -> None:

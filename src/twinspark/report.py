@@ -18,7 +18,7 @@ from twinspark.core import proofs
 
 from . import __version__
 from .numbers import figure, figures
-from .paths import private
+from .paths import private, writing
 from .status import Row, rows
 from .verbs import Place
 
@@ -132,8 +132,9 @@ def checkout_commit(project: Path) -> str | None:
 def write(place: Place, folder: Path) -> list[Path]:
     """Write both files and give their paths."""
     document = build(place.proofs, datetime.now(UTC), checkout_commit(place.project))
-    private(folder)
     html, data = folder / "report.html", folder / "report.json"
-    html.write_text(page(document))
-    data.write_text(pretty(document) + "\n")
+    with writing(folder, "name with -o a folder that is yours, or one that can be made"):
+        private(folder)
+        html.write_text(page(document))
+        data.write_text(pretty(document) + "\n")
     return [html, data]

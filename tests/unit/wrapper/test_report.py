@@ -6,7 +6,11 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from twinspark import report
+
+from .conftest import Site
 
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 LINE = ("preflight", "network", "rdma", "weights", "image", "serve", "evaluate")
@@ -109,3 +113,35 @@ def test_the_page_is_well_formed_and_asks_nobody(tmp_path: Path, proof_files: Ca
     assert "<script" not in page
     assert not re.search(r"(?:src|href)=[\"'](?!#)", page)
     assert "url(" not in page
+
+
+@pytest.mark.parametrize("target", ["file", "/proc/x"])
+def test_a_folder_that_can_not_be_written_is_told(site: Site, target: str) -> None:
+    folder = site.project / target
+    if target == "file":
+        folder.write_text("mine")
+    done = site.twinspark("report", "-o", str(folder))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{folder} can't be written (" in done.stderr
+    assert "name with -o a folder that is yours" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("file", "TWINSPARK_STATE_DIR is {}, which is a file: name a folder, or unset it"),
+        (
+            "/proc/x",
+            "can't be written (No such file or directory): make room and see whose it is, or set TWINSPARK_STATE",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", ["apply", "report"])
+def test_a_state_folder_that_is_none_is_told(site: Site, verb: str, target: str, sentence: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    folder = site.project / target
+    if target == "file":
+        folder.write_text("mine")
+    done = site.twinspark(verb, TWINSPARK_STATE_DIR=str(folder))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert sentence.format(folder) in done.stderr or "name with -o" in done.stderr

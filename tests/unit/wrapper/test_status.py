@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from twinspark import status
+from twinspark import report, status
+from twinspark.core import proofs
 
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 FAILED = {
@@ -43,6 +45,20 @@ def test_a_broken_file_is_told_and_breaks_nothing(tmp_path: Path, proof_files: C
     proof_files(tmp_path, "preflight", "network")
     (tmp_path / "network.json").write_text("{")
     assert states(tmp_path) | {"preflight": "pass", "network": "unreadable"} == states(tmp_path)
+
+
+@pytest.mark.parametrize("part", sorted(proofs.PARTS))
+def test_a_proof_that_lacks_a_part_is_told_and_breaks_nothing(
+    tmp_path: Path, proof_files: Callable[..., None], part: str
+) -> None:
+    proof_files(tmp_path, "preflight", "network", network=FAILED)
+    document = json.loads((tmp_path / "network.json").read_text())
+    del document[part]
+    (tmp_path / "network.json").write_text(json.dumps(document))
+    row = status.rows(tmp_path, NOW)[1]
+    assert row.state == "unreadable"
+    assert f"network.json is no whole proof ({part} is missing or odd); remove it and run the stage again" in row.why
+    assert report.build(tmp_path, NOW)["verdict"] == "failed"
 
 
 def test_simulated_and_overridden_are_said(tmp_path: Path, proof_files: Callable[..., None]) -> None:

@@ -10,7 +10,8 @@ short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, variables that no role knows
-    (with the name that was probably meant), overrides that name no stage, rails that can't work, secrets in a
+    (with the name that was probably meant), overrides that name no stage, addresses and numbers that are none,
+    rails that can't work, secrets in a
     job's environment, and whatever would let in a host whose key nobody has compared.
 options:
   addresses:
@@ -37,8 +38,16 @@ options:
     default: []
   first_host:
     description: Number of rank 0 in each rail's subnet; the others count up from it.
-    type: int
+    type: raw
     default: 11
+  mtu:
+    description: Value of C(twinspark_rail_mtu).
+    type: raw
+    default: 9000
+  ports:
+    description: Host name to its C(ansible_port).
+    type: dict
+    default: {}
   connection:
     description: Host name to those of its connection variables that bear on the checking of host keys.
     type: dict
@@ -100,7 +109,9 @@ ARGUMENTS: dict[str, Any] = {
     "variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
     "override": {"type": "list", "elements": "str", "default": []},
-    "first_host": {"type": "int", "default": 11},
+    "first_host": {"type": "raw", "default": 11},
+    "mtu": {"type": "raw", "default": 9000},
+    "ports": {"type": "dict", "default": {}},
     "connection": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
     "client_environment": {"type": "dict", "default": {}},

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import host_keys
+from . import fabric, host_keys
 from .proofs import STAGES
 from .secret_names import secret_names
 
@@ -44,9 +44,10 @@ OURS = 0.75
 class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
-    `connection` holds those variables of host_keys.VARIABLES that each host has, `settings` what ansible.cfg and the
-    environment say of them to a host that has none. `client_environment` names the variables, never their values, in
-    each host's hf_weights_client_environment.
+    `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `connection` holds those
+    variables of host_keys.VARIABLES that each host has, `settings` what ansible.cfg and the environment say of them to
+    a host that has none. `client_environment` names the variables, never their values, in each host's
+    hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
@@ -54,7 +55,9 @@ class Inventory:
     variables: Collection[str] = ()
     profile: str = ""
     override: Sequence[str] = ()
-    first_host: int = 11
+    first_host: Any = 11
+    mtu: Any = 9000
+    ports: Mapping[str, Any] = field(default_factory=dict)
     connection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -81,9 +84,11 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
+    found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory)]
+    first = inventory.first_host if isinstance(inventory.first_host, int) else 11
     for rank, (host, address) in enumerate(inventory.addresses.items()):
-        found += bad_rails(host, address, inventory.rails.get(host, ()), inventory.first_host + rank)
-    return [*found, *rails_differ(inventory.rails)]
+        found += bad_rails(host, address, inventory.rails.get(host, ()), first + rank)
+    return [*found, *rails_differ(inventory.rails)] or no_fabric(inventory)
 
 
 def unpinned(inventory: Inventory) -> list[str]:
@@ -122,6 +127,59 @@ def same_address(addresses: Mapping[str, str]) -> list[str]:
         for address, hosts in by_address.items()
         if len(hosts) > 1
     ]
+
+
+def bad_addresses(addresses: Mapping[str, str]) -> list[str]:
+    """Addresses in figures that are none; a name can't be judged here."""
+    found = []
+    for host, address in addresses.items():
+        if re.fullmatch(r"[0-9.]+", address) and not is_ip(address):
+            cure = "write four numbers from 0 to 255, like 192.168.1.20, or a name"
+            found.append(f"{host}: its ansible_host {address} is no IPv4 address: {cure}")
+        elif ":" in address and not is_ip(address.strip("[]")):
+            found.append(
+                f"{host}: its ansible_host {address} is no IPv6 address: correct it; a port goes into ansible_port"
+            )
+    return found
+
+
+def bad_numbers(inventory: Inventory) -> list[str]:
+    """Settings that must be whole numbers in a range."""
+    found = []
+    if not isinstance(inventory.first_host, int) or not is_number(inventory.first_host, 1):
+        found.append(f"twinspark_rails_first_host is {inventory.first_host!r}: give a whole number of at least 1")
+    if not is_number(inventory.mtu, 1280, 9978):
+        found.append(f"twinspark_rail_mtu is {inventory.mtu!r}: give a whole number from 1280 to 9978, as a rule 9000")
+    for host, port in inventory.ports.items():
+        if not is_number(port, 1, 65535):
+            found.append(
+                f"{host}: its ansible_port is {port!r}: give a whole number from 1 to 65535, or leave it out for 22"
+            )
+    return found
+
+
+def is_number(value: Any, lowest: int, highest: int | None = None) -> bool:
+    """Whether a value is a whole number in the range; one written as a text is taken, as Ansible does."""
+    if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value)):
+        return False
+    return lowest <= int(value) and (highest is None or int(value) <= highest)
+
+
+def no_fabric(inventory: Inventory) -> list[str]:
+    """What else speaks against the rails: the stages work the addresses out by the same function."""
+    settings = {
+        host: {
+            "ansible_host": address,
+            "twinspark_rails": list(inventory.rails.get(host, ())),
+            "twinspark_rails_first_host": inventory.first_host,
+        }
+        for host, address in inventory.addresses.items()
+    }
+    try:
+        fabric.fabric(list(settings), settings)
+    except fabric.FabricError as error:
+        return [str(error)]
+    return []
 
 
 def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
@@ -210,4 +268,13 @@ def repeated(rails: Iterable[Mapping[str, Any]], key: str) -> list[str]:
 
 def is_in(address: str, network: ipaddress.IPv4Network) -> bool:
     """Whether a literal IPv4 address lies in the network; a host name can't be judged here."""
-    return bool(re.fullmatch(r"[0-9.]+", address)) and ipaddress.IPv4Address(address) in network
+    return is_ip(address) and ipaddress.ip_address(address) in network
+
+
+def is_ip(address: str) -> bool:
+    """Whether a text is an IP address."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return True

@@ -84,6 +84,29 @@ def inventory(path: Path) -> None:
             found = host_keys.problems(f"{file}{where and f', under {where}'}", plain)
             if found:
                 raise UsageError(f"{found[0]}. Nothing was changed")
+    overruled(path)
+
+
+def overruled(path: Path) -> None:
+    """What `vars:` of a group in the inventory file sets and group_vars/all sets otherwise would be silently lost."""
+    folder = path if path.is_dir() else path.parent
+    found = files(path)
+    general = [file for file in found if file.is_relative_to(folder / "group_vars/all") or file.stem == "all"]
+    settings = {name: (value, file) for file in general for name, value in loads(file).items()}
+    for file in found:
+        if file.parent != folder:
+            continue
+        for where, held in mappings(loads(file)):
+            *above, last = where.split(".")
+            if last != "vars" or "hosts" in above[-2:-1]:
+                continue
+            for name in held.keys() & settings.keys():
+                value, winner = settings[name]
+                if held[name] != value:
+                    raise UsageError(
+                        f"{file}: {name} under {where} is overruled by {winner}, which Ansible lets win: set it there, "
+                        "or under each host's own name. Nothing was changed"
+                    )
 
 
 def files(path: Path) -> list[Path]:

@@ -36,7 +36,9 @@ def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
         assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
 
 
-def play(inventory: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+def play(
+    inventory: Path, *words: str, playbook: str = "playbooks/preflight.yml", **more: str
+) -> subprocess.CompletedProcess[str]:
     """The first play of site.yml by plain Ansible: it asks no host for anything."""
     folder = inventory.parent
     if not (folder / "group_vars").exists():
@@ -46,7 +48,7 @@ def play(inventory: Path, *words: str, **more: str) -> subprocess.CompletedProce
             str(Path(sys.executable).parent / "ansible-playbook"),
             "-i",
             str(inventory),
-            "playbooks/preflight.yml",
+            playbook,
             *words,
         ],
         cwd=ROOT,
@@ -78,9 +80,22 @@ def play(inventory: Path, *words: str, **more: str) -> subprocess.CompletedProce
             "twinspark: spark1: StrictHostKeyChecking=no in ansible_ssh_common_args lets any machine answer for the "
             "host: remove it, log in once by hand, compare the fingerprint, and leave it pinned. Nothing was changed.",
         ),
+        (
+            {"spark1": "192.168.1"},
+            ["-e", "{twinspark_rail_mtu: -5, twinspark_rails_first_host: abc}"],
+            "twinspark: spark1: its ansible_host 192.168.1 is no IPv4 address: write four numbers from 0 to 255, like "
+            "192.168.1.20, or a name. Besides, twinspark_rails_first_host is 'abc': give a whole number of at least 1. "
+            "Besides, twinspark_rail_mtu is -5: give a whole number from 1280 to 9978, as a rule 9000. "
+            "Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1", "spark2": "192.0.2.2"},
+            ["-e", "{twinspark_rails: []}"],
+            "twinspark: spark1: twinspark_rails is empty, but 2 hosts need a rail between them. Nothing was changed.",
+        ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],
-    ids=["same address", "misspelt variable", "unchecked host key", "no host"],
+    ids=["same address", "misspelt variable", "unchecked host key", "no numbers", "no rails", "no host"],
 )
 def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, words: list[str], sentence: str) -> None:
     inventory = tmp_path / "hosts.yml"
@@ -118,3 +133,11 @@ def test_a_token_in_a_jobs_environment_is_refused_and_not_shown(tmp_path: Path) 
     done = play(inventory, "-vvv")
     assert "twinspark: spark1: HF_TOKEN in hf_weights_client_environment looks like a secret" in done.stdout
     assert "hf_very_secret" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/preflight.yml"])
+def test_a_port_that_is_none_is_told(tmp_path: Path, playbook: str) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1, ansible_port: abc}}}\n")
+    done = play(inventory, playbook=playbook)
+    assert "twinspark: spark1: its ansible_port is 'abc': give a whole number from 1 to 65535" in done.stdout

@@ -222,6 +222,26 @@ def test_a_binary_is_no_inventory(site: Site) -> None:
     assert f"{site.inventory} is no text in UTF-8 (byte 9 is 0xff)" in done.stderr
 
 
+@pytest.mark.parametrize("settings", ["all.yml", "all/settings.yml"])
+def test_a_setting_that_would_be_overruled_is_refused(site: Site, settings: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    target = site.project / "settings" / settings
+    target.parent.mkdir(parents=True)
+    target.write_text("twinspark_profile: deepseek-v4-flash\nsame: 1\n")
+    (site.inventory.parent / "group_vars").mkdir()
+    link = site.inventory.parent / "group_vars" / settings.partition("/")[0]
+    link.symlink_to(target if link.name == "all.yml" else target.parent)  # as `twinspark init` makes it
+    group = {"hosts": {"spark1": LOCAL}, "vars": {"same": 1, "other": 2}}
+    site.inventory.write_text(json.dumps({"sparks": group}))
+    assert site.twinspark("apply").returncode == 0
+    group["vars"]["twinspark_profile"] = "lab-smollm2"
+    site.inventory.write_text(json.dumps({"all": {"children": {"sparks": group}}}))
+    done = site.twinspark("apply")
+    assert done.returncode == 2
+    assert f"{site.inventory}: twinspark_profile under all.children.sparks.vars is overruled by {link}" in done.stderr
+    assert "set it there, or under each host's own name" in done.stderr
+
+
 def test_an_empty_name_is_no_inventory(site: Site) -> None:
     done = subprocess.run(
         site.argv("status", "-i", ""), env=site.environment(), capture_output=True, text=True, check=False

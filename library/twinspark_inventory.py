@@ -28,9 +28,13 @@ options:
     elements: str
     default: []
   profile:
-    description: Value of C(twinspark_profile).
+    description: Value of C(twinspark_profile), empty where it is not set.
     type: str
     required: true
+  profile_given:
+    description: Whether C(twinspark_profile) is set at all.
+    type: bool
+    default: false
   override:
     description: Stages whose proof the owner overrides.
     type: list
@@ -108,6 +112,7 @@ ARGUMENTS: dict[str, Any] = {
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
+    "profile_given": {"type": "bool", "default": False},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
     "mtu": {"type": "raw", "default": 9000},

@@ -240,7 +240,7 @@ def message_of(result: Mapping[str, Any], longest: int = LONGEST) -> str:
     return one_line(message, longest)
 
 
-def one_line(message: str, longest: int) -> str:
+def one_line(message: str, longest: int = 0) -> str:
     """Without Ansible's prefixes, line breaks and excess."""
     text = " ".join(PREFIX.sub("", message).split())
     if 0 < longest < len(text):

@@ -54,6 +54,7 @@ class Inventory:
     rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variables: Collection[str] = ()
     profile: str = ""
+    profile_given: bool = False
     override: Sequence[str] = ()
     first_host: Any = 11
     mtu: Any = 9000
@@ -78,7 +79,10 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = [*same_address(inventory.addresses), *bad_profile(inventory.profile, known.profiles)]
+    found = [
+        *same_address(inventory.addresses),
+        *bad_profile(inventory.profile, known.profiles, inventory.profile_given),
+    ]
     found += [*unpinned(inventory), *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
@@ -182,10 +186,12 @@ def no_fabric(inventory: Inventory) -> list[str]:
     return []
 
 
-def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
-    """The profile must be a file of profiles/."""
+def bad_profile(profile: str, profiles: Sequence[str], given: bool) -> list[str]:
+    """The profile must be a file of profiles/; one that is not even given comes of settings that are not there."""
     if profile in profiles:
         return []
+    if given and not profile.strip():
+        return [f"twinspark_profile is empty: name a profile{did_you_mean(profile, profiles)}"]
     if not profile:
         return [
             "no settings stand beside this inventory: link the checkout's own with "

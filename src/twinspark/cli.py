@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from twinspark.core.explain import one_line
 from twinspark.core.proofs import STAGES
 
 from . import __version__, precheck, verbs
@@ -200,7 +201,7 @@ def main() -> None:
     try:
         app()
     except (precheck.UsageError, PathError) as error:
-        verbs.tell(f"{error}.")
+        verbs.tell(one_line(str(error)))
         sys.exit(Exit.USAGE)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)

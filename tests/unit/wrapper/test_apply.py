@@ -157,6 +157,7 @@ def test_a_wrong_command_line(site: Site, words: list[str], sentence: str) -> No
     assert done.returncode == 2
     assert sentence in done.stderr
     assert '"abc"' not in done.stderr
+    assert "?." not in done.stderr
     assert not (site.state / "sites").exists()
 
 

@@ -175,12 +175,15 @@ def host_trouble(text: str, failure: Failure) -> str:
     user = target(text, failure).partition("@")[0] if "@" in target(text, failure) else "the login user"
     free = (
         f'`echo "$USER ALL=(ALL) NOPASSWD: ALL" | sudo tee /etc/sudoers.d/twinspark` as {user} on it, '
-        "or keep ansible_become_password in a vault file"
+        "or keep ansible_become_password in a vault file, or add --ask-become-pass"
     )
     if re.search(r"Missing sudo password|sudo: a password is required|sudo: a terminal is required", text):
         return f"sudo asks {user} for a password. Cure: {free}."
     if re.search(r"Incorrect sudo password|sudo: \d+ incorrect password", text):
-        return "sudo does not take the ansible_become_password given. Cure: correct it in the vault file."
+        return (
+            "sudo does not take the password given. Cure: type it anew with --ask-become-pass, or correct "
+            "ansible_become_password in the vault file."
+        )
     if re.search(r"is not in the sudoers file|is not allowed to (?:run sudo|execute)", text):
         return f"{user} may not use sudo. Cure: as root on it, `usermod -aG sudo USER`, then log in anew."
     if re.search(r"sudo: (?:command )?not found", text):

@@ -13,6 +13,7 @@ from twinspark.core.explain import one_line
 from twinspark.core.proofs import STAGES
 
 from . import __version__, precheck, verbs
+from .become import AskBecome, become_password
 from .exitcodes import Exit, table
 from .init_cli import init
 from .paths import PathError
@@ -94,6 +95,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
         typer.Option(metavar="STAGE", help="Go on without this stage's proof; the report says so loudly."),
     ] = None,
     verbose: Verbose = 0,
+    ask_become: AskBecome = False,
 ) -> None:
     """Bring the hosts to what the inventory says, stage after stage; a second run changes nothing."""
     place = Place.find(inventory)
@@ -103,7 +105,7 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     line = verbs.site_stages(place.project)
     chosen = choose(line, stage or [], from_, to)
     playbooks = [place.playbook(name) for name in chosen] or [place.project / "site.yml"]
-    how = Options(check, diff, verbose, expect_unchanged)
+    how = Options(check, diff, verbose, expect_unchanged, become_password(ask_become))
     raise typer.Exit(verbs.perform(place, playbooks, chosen or line, variables, how))
 
 
@@ -120,6 +122,7 @@ def status(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the hosts, too: units, jobs, proofs. Changes nothing.")
     ] = False,
+    ask_become: AskBecome = False,
 ) -> None:
     """Tell each stage's proof: verdict, when, and whether it still holds."""
     from . import status as module
@@ -127,7 +130,8 @@ def status(
     place = Place.find(inventory)
     code = Exit.OK
     if live:
-        code = verbs.perform(place, [place.playbook("status")], [], {}, Options())
+        how = Options(become_password=become_password(ask_become))
+        code = verbs.perform(place, [place.playbook("status")], [], {}, how)
     module.show(module.rows(place.proofs), as_json=as_json)
     raise typer.Exit(code)
 
@@ -149,24 +153,31 @@ def report(
 
 
 @app.command()
-def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None) -> None:
+def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None, ask_become: AskBecome = False) -> None:
     """Stop the service and running jobs on all hosts; `apply` starts them again."""
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
-    raise typer.Exit(verbs.perform(place, [place.playbook("stop")], [], variables, Options(check)))
+    how = Options(check, become_password=become_password(ask_become))
+    raise typer.Exit(verbs.perform(place, [place.playbook("stop")], [], variables, how))
 
 
 @app.command()
-def verify(inventory: Inventory = None, extra: Extra = None) -> None:
+def verify(inventory: Inventory = None, extra: Extra = None, ask_become: AskBecome = False) -> None:
     """Hash every byte of the weights again on every host; repairs nothing."""
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
-    raise typer.Exit(verbs.perform(place, [place.playbook("verify")], [], variables, Options()))
+    how = Options(become_password=become_password(ask_become))
+    raise typer.Exit(verbs.perform(place, [place.playbook("verify")], [], variables, how))
 
 
 @app.command()
-def uninstall(
-    inventory: Inventory = None, check: Check = False, diff: Diff = False, extra: Extra = None, yes: Yes = False
+def uninstall(  # noqa: PLR0913, PLR0917 - one parameter an option
+    inventory: Inventory = None,
+    check: Check = False,
+    diff: Diff = False,
+    extra: Extra = None,
+    yes: Yes = False,
+    ask_become: AskBecome = False,
 ) -> None:
     """Give back what was there before; asks first."""
     place = Place.find(inventory)
@@ -177,7 +188,8 @@ def uninstall(
             )
         typer.confirm(f"Take away from every host of {place.inventory} what twinspark put there?", abort=True)
     variables = precheck.extra_vars(extra or [])
-    raise typer.Exit(verbs.perform(place, [place.playbook("uninstall")], [], variables, Options(check, diff)))
+    how = Options(check, diff, become_password=become_password(ask_become))
+    raise typer.Exit(verbs.perform(place, [place.playbook("uninstall")], [], variables, how))
 
 
 def mount(module: str, name: str) -> None:

@@ -36,7 +36,9 @@ class Event:
 
     @property
     def changed(self) -> bool:
-        return bool(self.result.get("changed"))
+        """Whether something changed; of a task that handles a secret only Ansible's own line still tells it."""
+        told = "censored" in self.result and self.stdout.startswith("changed:")
+        return told or bool(self.result.get("changed"))
 
     @property
     def progress(self) -> Progress | None:

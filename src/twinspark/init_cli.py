@@ -15,6 +15,7 @@ import yaml
 from twinspark.core import discovery, host_keys
 
 from . import paths, precheck
+from .become import AskBecome, become_password
 from .exitcodes import Exit
 
 BROWSE = ["avahi-browse", "--resolve", "--parsable", "--terminate", "_ssh._tcp"]
@@ -44,6 +45,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     extra: Annotated[
         list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
     ] = None,
+    ask_become: AskBecome = False,
 ) -> None:
     """Find the hosts' cages and cables, and write a commented inventory. Asks nothing; configures nothing.
 
@@ -66,7 +68,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         for problem in host_keys.problems("--ssh-args", connection):
             raise precheck.UsageError(problem)
     variables = {**precheck.extra_vars(extra or []), "twinspark_discover_raise": raise_links}
-    code, reports = ask(project, hosts, connection, variables)
+    code, reports = ask(project, hosts, connection, variables, become_password(ask_become))
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
@@ -100,7 +102,7 @@ def endpoint(given: str) -> tuple[str, dict[str, Any]]:
 
 
 def ask(
-    project: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any]
+    project: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any], password: str = ""
 ) -> tuple[Exit, dict[str, Any]]:
     """Run playbooks/discover.yml on the hosts; its exit code, and what each host reports, in the order of the hosts."""
     from . import verbs
@@ -114,7 +116,9 @@ def ask(
         place = verbs.Place(project, inventory)
         variables = {**extra, "twinspark_discover_output": str(answer)}
         try:
-            code = verbs.perform(place, [place.playbook("discover")], [], variables, verbs.Options())
+            code = verbs.perform(
+                place, [place.playbook("discover")], [], variables, verbs.Options(become_password=password)
+            )
         finally:
             shutil.rmtree(place.site, ignore_errors=True)
         reports = json.loads(answer.read_text()) if answer.exists() else {}

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +58,7 @@ class Order:
     check: bool = False
     diff: bool = False
     verbosity: int = 0
+    become_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,12 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
     from ansible_runner.interface import init_runner
 
     site = prepare_site(order.inventory)
-    with locked(site / "lock"), signals() as stop, connections() as sockets:
+    with (
+        locked(site / "lock"),
+        signals() as stop,
+        connections() as sockets,
+        handed_over(order.become_password) as become,
+    ):
         run_dir = new_run_dir(site)
         variables = run_dir / "extravars.json"
         variables.write_text(json.dumps({**order.extra, "twinspark_controller_dir": str(site)}))
@@ -83,7 +89,7 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
             project_dir=str(order.project),
             inventory=[],  # it is in the command line, since all playbooks must stand together there
             playbook=str(order.playbooks[-1]),
-            cmdline=command_line(order, variables),
+            cmdline=command_line(order, variables, become),
             ident="run",
             quiet=True,
             suppress_env_files=True,
@@ -101,9 +107,9 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
         return Outcome(rc=int(rc if rc is not None else 1), interrupted=stop.asked.is_set(), run_dir=run_dir)
 
 
-def command_line(order: Order, variables: Path) -> str:
+def command_line(order: Order, variables: Path, become: Sequence[str]) -> str:
     """Everything of the command but the last playbook, which ansible-runner adds."""
-    words = ["-i", str(order.inventory), "--extra-vars", f"@{variables}"]
+    words = ["-i", str(order.inventory), "--extra-vars", f"@{variables}", *become]
     words += ["--check"] * order.check + ["--diff"] * order.diff + ["-v"] * order.verbosity
     return shlex.join([*words, *(str(playbook) for playbook in order.playbooks[:-1])])
 
@@ -182,6 +188,28 @@ def connections() -> Iterator[Path]:
         for control in Path(folder).iterdir():
             argv = ["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "all"]
             subprocess.run(argv, capture_output=True, check=False, timeout=10)
+
+
+@contextmanager
+def handed_over(password: str) -> Iterator[list[str]]:
+    """Options by which Ansible gets the password of sudo: from a pipe that is read once, so that the password is on no
+    command line and in no environment, file or record. ansible-runner's own way, to type it whenever a prompt shows,
+    would type it at any line of a host that looks like one, where it is echoed.
+    """
+    if not password:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="ts-") as folder:
+        pipe = Path(folder) / "become"
+        os.mkfifo(pipe, 0o600)
+        writer = threading.Thread(target=pipe.write_text, args=(password,), daemon=True)
+        writer.start()
+        try:
+            yield ["--become-password-file", str(pipe)]
+        finally:
+            reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # frees the writer where Ansible ended before it asked
+            writer.join()
+            os.close(reader)
 
 
 @contextmanager

@@ -93,11 +93,7 @@ class RunState:
             message = event.result["msg"]
             said = message if isinstance(message, list) else [message]
             lines += [Line("say", f"{event.host}: {text}") for text in said]
-        if event.changed:
-            if self.stage:
-                self.stages[self.stage].changed += 1
-            lines.append(Line("changed", f"{event.host}: {event.task}"))
-        return lines
+        return lines + self.noted(event)
 
     def on_runner_on_skipped(self, event: Event) -> list[Line]:
         self.finished(event)
@@ -105,7 +101,7 @@ class RunState:
 
     def on_runner_on_failed(self, event: Event) -> list[Line]:
         self.finished(event)
-        return [] if event.ignored else self.failed(event, unreachable=False)
+        return self.noted(event) if event.ignored else self.failed(event, unreachable=False)
 
     def on_runner_on_unreachable(self, event: Event) -> list[Line]:
         self.finished(event)
@@ -134,6 +130,14 @@ class RunState:
         return []
 
     on_verbose = on_warning = on_error
+
+    def noted(self, event: Event) -> list[Line]:
+        """Count and tell a change, as Ansible counts them: of what failed, only where the failure is ignored."""
+        if not event.changed:
+            return []
+        if self.stage:
+            self.stages[self.stage].changed += 1
+        return [Line("changed", f"{event.host}: {event.task}")]
 
     def finished(self, event: Event) -> None:
         """A host is through with the task."""

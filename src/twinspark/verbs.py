@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ class Options:
     diff: bool = False
     verbosity: int = 0
     expect_unchanged: bool = False
+    become_password: str = field(default="", repr=False)
 
 
 def site_stages(project: Path) -> list[str]:
@@ -109,6 +110,7 @@ def perform(
         check=how.check,
         diff=how.diff,
         verbosity=how.verbosity,
+        become_password=how.become_password,
     )
     with shown.showing():
         outcome = run(order, shown.take)

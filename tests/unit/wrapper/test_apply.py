@@ -9,9 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from twinspark import precheck
+from twinspark.runner import handed_over
 from twinspark.verbs import Place
 
 from .conftest import LOCAL, ROOT, Site
@@ -34,6 +36,17 @@ def test_a_second_run_changes_nothing(site: Site, tmp_path: Path) -> None:
     assert "in all: changed=0" in second.stdout
     assert "begin   preflight" in first.stdout
     assert "changed spark1: Leave a mark" in first.stdout
+
+
+def test_the_stages_changes_are_those_in_all(site: Site, tmp_path: Path) -> None:
+    """A task that hides its result, and one whose failure is ignored, count as Ansible counts them."""
+    broken = {"name": "Try", "ansible.builtin.command": {"argv": ["false"]}, "ignore_errors": True}
+    site.play("preflight", {**touch(tmp_path), "no_log": True}, broken)
+    site.play("network", {"name": "Do", "ansible.builtin.command": {"argv": ["true"]}})
+    done = site.twinspark("apply")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"changed=(\d+)$", done.stdout, re.MULTILINE) == ["4", "2", "6"]
+    assert "changed spark1: Leave a mark" in done.stdout
 
 
 def test_check_changes_nothing_and_shows_the_diff(site: Site, tmp_path: Path) -> None:
@@ -387,6 +400,51 @@ def test_one_run_at_a_time(site: Site, tmp_path: Path) -> None:
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=40)
     assert child.returncode == 130
+
+
+SUDO = """#!/bin/sh
+# Asks as sudo does and takes one password only.
+while [ "$1" != /bin/sh ]; do [ "$1" = -p ] && prompt=$2; shift; done
+printf %s "$prompt" >&2
+read -r given
+[ "$given" = "very secret" ] || { echo "sudo: 1 incorrect password attempt" >&2; exit 1; }
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize(("typed", "code"), [("very secret", 0), ("wrong", 4), ("", 2)])
+def test_the_password_of_sudo_is_asked_for_and_written_nowhere(site: Site, typed: str, code: int) -> None:
+    sudo = site.project / "sudo"
+    sudo.write_text(SUDO)
+    sudo.chmod(0o755)
+    with (site.project / "ansible.cfg").open("a") as settings:  # the tests run as root, too
+        settings.write("[privilege_escalation]\nbecome_allow_same_user = True\n")
+    site.hosts(spark1={**LOCAL, "ansible_become_exe": str(sudo)})
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}, "become": True})
+    command, *words = site.argv("apply", "-K", "-vvv", "-i", str(site.inventory))
+    child = pexpect.spawn(command, words, env=site.environment(), encoding="utf-8", timeout=60, dimensions=(24, 200))
+    child.expect_exact("sudo password on the hosts: ")
+    child.sendline(typed)
+    seen = child.read()
+    child.close()
+    assert child.exitstatus == code, seen
+    if typed:
+        assert typed not in seen
+        assert typed not in site.written()
+        assert not list(site.state.rglob("passwords"))
+
+
+def test_a_password_is_asked_for_at_a_terminal_only(site: Site) -> None:
+    done = site.twinspark("apply", "-K")
+    assert done.returncode == 2
+    assert "keep ansible_become_password in a vault file" in done.stderr
+
+
+def test_an_ansible_that_asks_for_no_password_leaves_nobody_waiting() -> None:
+    with handed_over("very secret") as words:
+        folder = Path(words[-1]).parent
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
 
 
 def test_on_a_terminal(site: Site, tmp_path: Path) -> None:

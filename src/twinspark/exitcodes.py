@@ -22,7 +22,7 @@ class Exit(IntEnum):
 
 MEANING = {
     Exit.OK: "done, or nothing to do",
-    Exit.INTERNAL: "twinspark itself or its playbooks are at fault",
+    Exit.INTERNAL: "twinspark or its playbooks are at fault; of `rdma parse` and `lab`: it is not so, or can't be",
     Exit.USAGE: "wrong command line, settings or inventory; nothing was changed",
     Exit.REFUSED: "a gate refused, or a verdict was not passed: the line stopped at that stage",
     Exit.UNREACHABLE: "a host could not be reached or used: ssh, sudo or Python on it",

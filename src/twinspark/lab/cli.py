@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..exitcodes import Exit
 from .names import HOSTS, Lab
 from .names import lab as named
-from .shell import LabError
+from .shell import LabError, LabUsage
 from .status import HostStatus
 from .vm import up as vm
 
@@ -26,12 +27,12 @@ Name = Annotated[str, typer.Option("--name", help="Which lab; several can be up 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """A LabError is one sentence on stderr and exit 1, not a traceback."""
+    """A LabError is one sentence on stderr and exit 1, or 2 where the command line is wrong; not a traceback."""
     try:
         yield
     except LabError as error:
         complaints.print(f"lab: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(Exit.USAGE if isinstance(error, LabUsage) else Exit.INTERNAL) from error
 
 
 def _say(start: float) -> Callable[[str], None]:
@@ -57,7 +58,7 @@ def up(
     with told():
         lab = named(name)
         if hosts not in {"container", "vm"}:
-            raise LabError(f"hosts are container or vm, not {hosts!r}")
+            raise LabUsage(f"hosts are container or vm, not {hosts!r}")
         if lab.state.is_dir() and (lab.state / "lab.json").is_file() and vm.is_vm_lab(lab) != (hosts == "vm"):
             raise LabError(
                 f"the lab {name} is up with the other kind of hosts: `twinspark lab down --name {name}` first"
@@ -75,7 +76,7 @@ def check(hosts: Annotated[str, typer.Option("--hosts", help="container or vm.")
 
     with told():
         if hosts not in {"container", "vm"}:
-            raise LabError(f"hosts are container or vm, not {hosts!r}")
+            raise LabUsage(f"hosts are container or vm, not {hosts!r}")
         if hosts == "vm":
             print(vm.check())
         else:
@@ -149,7 +150,7 @@ def reboot(
         if vm.is_vm_lab(lab):
             vm.reboot(lab, names, say, hard=hard)
         elif hard:
-            raise LabError("container hosts have no power to cut: `twinspark lab up --hosts vm`")
+            raise LabUsage("container hosts have no power to cut: `twinspark lab up --hosts vm`")
         else:
             restart(lab, names, say)
 
@@ -163,7 +164,7 @@ def link(
 
     with told():
         if state not in {"up", "down"}:
-            raise LabError(f"a link goes up or down, not {state!r}")
+            raise LabUsage(f"a link goes up or down, not {state!r}")
         lab = named(name)
         (vm.link if vm.is_vm_lab(lab) else set_link)(lab, _host(host), interface, state)
 
@@ -185,7 +186,7 @@ def ssh(host: str, command: Annotated[list[str] | None, typer.Argument()] = None
 
 def _host(host: str) -> str:
     if host not in HOSTS:
-        raise LabError(f"{host} is no host of the lab: it has {', '.join(HOSTS)}")
+        raise LabUsage(f"{host} is no host of the lab: it has {', '.join(HOSTS)}")
     return host
 
 

@@ -73,11 +73,12 @@ def is_running(found: dict[str, Any] | None) -> bool:
     return found is not None and found["State"]["Status"] == "running"
 
 
-def init_pid(container: str) -> int:
+def init_pid(lab: Lab, host: str) -> int:
     """The host's PID 1 as this machine sees it."""
+    container = lab.container(host)
     found = inspect(container)
     if found is None or not is_running(found):
-        raise LabError(f"the container {container} is not running: `twinspark lab up` repairs it")
+        raise LabError(f"the container {container} is not running: `twinspark lab up --name {lab.name}` repairs it")
     return int(found["State"]["Pid"])
 
 
@@ -90,7 +91,7 @@ def management_address(lab: Lab, host: str) -> str:
 
 
 def pids(lab: Lab) -> dict[str, int]:
-    return {host: init_pid(lab.container(host)) for host in lab.hosts}
+    return {host: init_pid(lab, host) for host in lab.hosts}
 
 
 def ensure_volume(lab: Lab, host: str) -> None:
@@ -127,8 +128,13 @@ def exec_in(lab: Lab, host: str, argv: list[str], *, check: bool = True) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def wait_until_booted(container: str, seconds: float = 90) -> None:
-    """Wait for systemd; LabError if it has not booted in time, or not without failed units."""
+def wait_host(lab: Lab, host: str) -> None:
+    """Wait until a host of the lab has booted."""
+    wait_until_booted(lab.container(host), f"`twinspark lab reboot {host} --name {lab.name}`")
+
+
+def wait_until_booted(container: str, cure: str = "run this again", seconds: float = 90) -> None:
+    """Wait for systemd; LabError, with the cure, if it has not booted in time, or not without failed units."""
     deadline = time.monotonic() + seconds
     state = ""
     while time.monotonic() < deadline:
@@ -142,7 +148,7 @@ def wait_until_booted(container: str, seconds: float = 90) -> None:
             units = _systemctl(container, "--failed", "--plain", "--no-legend", "--no-pager")
             failed = ", ".join(line.split()[0] for line in units.splitlines() if line.strip())
             if failed:
-                raise LabError(f"{container} has failed units ({failed}): look with `docker exec`, then `lab reboot`")
+                raise LabError(f"{container} has failed units ({failed}): look with `docker exec`, then {cure}")
         time.sleep(0.3)
     raise LabError(f"{container} has not booted within {seconds:.0f} s (systemd says {state or 'nothing'})")
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .shell import LabError
+from .shell import LabError, LabUsage
 
 LABEL = "io.twinspark.lab"
 IMAGE_LABEL = "io.twinspark.image"
@@ -58,7 +58,7 @@ class Lab:
 def lab(name: str) -> Lab:
     """The lab called *name*; LabError for a name that Docker or a path would not take."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?", name):
-        raise LabError(f"{name!r} is no name for a lab: use up to 24 of a-z, 0-9 and inner dashes")
+        raise LabUsage(f"{name!r} is no name for a lab: use up to 24 of a-z, 0-9 and inner dashes")
     return Lab(name)
 
 

@@ -12,6 +12,10 @@ class LabError(Exception):
     """What went wrong and what to do about it, in one sentence for the owner."""
 
 
+class LabUsage(LabError):
+    """What was asked for is nothing that there is: a wrong name or word on the command line."""
+
+
 def run(
     argv: Sequence[str],
     *,

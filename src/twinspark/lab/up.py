@@ -12,7 +12,7 @@ from .image import Say, ensure_host_image, lock
 from .machine import Machine, engine_dir, ensure_docker, probe_machine, require_root, require_space
 from .names import Lab, cache_home
 from .network import ensure_network
-from .shell import LabError, ensure_commands, output
+from .shell import LabError, LabUsage, ensure_commands, output
 
 FIRST_HOST = 11  # the last octet of rank 0 on the rails (twinspark_rails_first_host)
 
@@ -89,7 +89,7 @@ def ensure_services(lab: Lab, image: str, *, required: bool, say: Say) -> dict[s
 
 
 def _finish(lab: Lab, place: Placement, pems: list[str], key: str) -> None:
-    hosts.wait_until_booted(lab.container(place.host))
+    hosts.wait_host(lab, place.host)
     furnish.trust(lab, place.host, pems)
     furnish.admit(lab, place.host, key)
 
@@ -130,7 +130,7 @@ def reboot(lab: Lab, names: list[str], say: Say) -> None:
             list(pool.map(lambda host: output([*restart, lab.container(host)]), names))
         lay_rails(lab, say)
         for host in names:
-            hosts.wait_until_booted(lab.container(host))
+            hosts.wait_host(lab, host)
             say(f"{host}: rebooted")
 
 
@@ -140,6 +140,6 @@ def link(lab: Lab, host: str, interface: str, state: str) -> None:
     rail = next((rail for rail in rails.rails() if rail.interface == interface), None)
     if rail is None:
         known = ", ".join(rail.interface for rail in rails.rails())
-        raise LabError(f"{interface} is no rail of the lab: it has {known}")
-    rails.set_link(hosts.init_pid(lab.container(host)), interface, state)
+        raise LabUsage(f"{interface} is no rail of the lab: it has {known}")
+    rails.set_link(hosts.init_pid(lab, host), interface, state)
     mark_port(lab, list(lab.hosts), rail, up=state == "up")

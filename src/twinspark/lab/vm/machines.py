@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..image import Say
 from ..names import cache_home
-from ..shell import LabError, output, run
+from ..shell import LabError, LabUsage, output, run
 from .plan import CABLE_BYTES, KVM, RAIL_PORTS, TCG, Vm, qemu_argv
 
 SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h; Python does not name them
@@ -138,7 +138,7 @@ def tell(vm: Vm, command: str, **arguments: object) -> None:
 def set_link(vm: Vm, interface: str, *, up: bool) -> None:
     """Pull or plug one end of a rail: the card loses its carrier."""
     if interface not in RAIL_PORTS:
-        raise LabError(f"{interface} is no rail of the lab: it has {', '.join(RAIL_PORTS)}")
+        raise LabUsage(f"{interface} is no rail of the lab: it has {', '.join(RAIL_PORTS)}")
     tell(vm, "set_link", name=f"card-{interface}", up=up)
 
 

@@ -65,7 +65,7 @@ def pause(attempt: int, retry_after: str | None, longest: float = 60.0) -> float
     """Seconds before the next attempt (0 is the first that failed): what the Hub asks for, else 1, 2, 4, ..."""
     if retry_after and retry_after.isdigit():
         return min(float(retry_after), longest)
-    return float(min(2.0**attempt, longest))
+    return float(min(2.0 ** min(attempt, 30), longest))  # for hours, that would be no float any more
 
 
 # The client's words (huggingface_hub 1.16, cli/_errors.py), the exceptions below them, and httpx's.

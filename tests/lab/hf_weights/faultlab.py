@@ -79,7 +79,8 @@ class Lab:
     def pull_spec(self, home, **more):
         return {
             **self.common(home), "port": PORT, "head": self.pair.fabric[0]["rails"],
-            "mine": self.pair.fabric[1]["rails"], "secret_file": f"{BASE}/secret", "streams": 1, **more,
+            "mine": self.pair.fabric[1]["rails"], "secret_file": f"{BASE}/secret", "streams": 1,
+            "rail_patience": 5, **more,
         }  # fmt: skip
 
     def pull(self, home, **more):

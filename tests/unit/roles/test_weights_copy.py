@@ -64,10 +64,12 @@ class Pair:
         path.write_text(text + "\n")
         return str(path)
 
-    def serve(self):
-        spec = {"home": self.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": self.port}
-        self.servers = self.program("serve").servers({**spec, "secret_file": self.secret("head")})
-        for server in self.servers:
+    def serve(self, rails=HEAD):
+        fabric = [{"rails": rails}, *FABRIC[1:]]
+        spec = {"home": self.head.home, "repo": "o/n", "commit": COMMIT, "fabric": fabric, "port": self.port}
+        new = self.program("serve").servers({**spec, "secret_file": self.secret("head")})
+        self.servers = [server for server in self.servers if server.fileno() != -1] + new
+        for server in new:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def close(self, *which):
@@ -80,7 +82,8 @@ class Pair:
         spec = {
             "home": self.other.home, "state_dir": str(self.folder / "state"), "repo": "o/n", "commit": COMMIT,
             "threads": 2, "rehash": False, "ref": "main", "port": self.port, "head": HEAD, "mine": MINE, "streams": 2,
-            "longest_pause": 0.05, "reserve_gib": 0, "stall_seconds": 0.5, "secret_file": self.secret("other"), **more,
+            "longest_pause": 0.05, "rail_patience": 1, "reserve_gib": 0, "stall_seconds": 0.5,
+            "secret_file": self.secret("other"), **more,
         }  # fmt: skip
         self.program("pull").run(spec)
         return self.state()["copy"]
@@ -208,6 +211,93 @@ def test_no_rail_at_all_is_told_and_what_came_is_kept(program, pair, on_the_way)
     pair.serve()
     pair.pull()
     assert pair.whole()
+
+
+def test_a_rail_that_is_plugged_in_again_ends_no_copy(pair, on_the_way):
+    def unplug(connection, send, count):
+        send(count // 2)
+        pair.close(0)
+        threading.Timer(1.5, pair.serve, kwargs={"rails": HEAD[:1]}).start()
+        connection.shutdown(socket.SHUT_RDWR)
+        raise ConnectionResetError("unplugged by the test")
+
+    pair.close(1)
+    pair.servers.pop()
+    on_the_way.faults[SIZES["a"]] = unplug
+    copy = pair.pull(streams=1, mine=MINE[:1], rail_patience=60)
+    assert pair.whole()
+    assert copy["rail_faults"]["rail1"]["times"] >= 1
+    assert "127.0.0.1" in copy["rail_faults"]["rail1"]["last"]
+
+
+def test_a_rail_that_comes_back_while_the_other_carries_takes_its_share(pair, on_the_way):
+    def until_the_other_is_back(connection, send, count):
+        time.sleep(1)
+        pair.serve(rails=HEAD[1:])
+        before, end = len(on_the_way.sent), time.monotonic() + 30
+        while len(on_the_way.sent) == before and time.monotonic() < end:
+            time.sleep(0.02)
+        return send(count)
+
+    pair.close(1)
+    pair.servers.pop()
+    on_the_way.faults[SIZES["a"]] = until_the_other_is_back
+    copy = pair.pull(streams=1, stall_seconds=60)
+    assert pair.whole()
+    assert copy["rails"]["rail2"] > 0
+    assert sum(copy["rails"].values()) == TOTAL
+    assert set(copy["rail_faults"]) == {"rail2"}
+
+
+def test_a_rail_that_refuses_the_secret_leaves_the_work_to_the_other(pair):
+    pair.servers[1].secret = "another copy's"
+    copy = pair.pull()
+    assert pair.whole()
+    assert copy["rails"] == {"rail1": TOTAL, "rail2": 0}
+    assert copy["rail_faults"]["rail2"]["times"] <= 2  # once a stream: it is not asked again
+    assert "does not know this copy's secret" in copy["rail_faults"]["rail2"]["last"]
+
+
+GREETING = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Twinspark nonce="%s"\r\n' % (b"0" * 32)
+
+
+IMPOSTORS = {  # what the first rail answers to a greeting, and to a question for a blob
+    "greets with a body without end": (GREETING + b"Content-Length: 99999999999999999\r\n\r\n", b""),
+    "hangs up on its greeting": (GREETING + b"Connection: close\r\nContent-Length: 0\r\n\r\n", b""),
+    "is overloaded": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"),
+    "is overloaded from the start": (b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n", b""),
+    "trickles": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\n"),
+    "trickles its head": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 200 x\r\nX: "),
+}
+
+
+@pytest.mark.parametrize("answers", IMPOSTORS.values(), ids=IMPOSTORS)
+def test_whatever_answers_on_one_rail_the_other_brings_the_copy_to_its_end(pair, answers):
+    sizes = {f"/{entry.blob}": entry.size for entry in pair.manifest.entries}
+
+    def talk(connection):
+        with connection, contextlib.suppress(OSError, IndexError):  # as it hangs up on us
+            for reply in answers:
+                asked = connection.recv(65536).decode().split()[1]
+                connection.sendall(reply % sizes[asked] if b"%d" in reply else reply)
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.1)
+
+    def listen(server):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=server.accept()[:1], daemon=True).start()
+
+    pair.close(0)
+    del pair.servers[0]
+    with socket.create_server((HEAD[0]["address"], pair.port)) as impostor:
+        threading.Thread(target=listen, args=(impostor,), daemon=True).start()
+        copy = pair.pull(streams=1)
+        impostor.shutdown(socket.SHUT_RDWR)
+    assert pair.whole()
+    assert "rail1" in copy["rail_faults"]
+    assert copy["rails"]["rail1"] < 64 * KIB  # and none of it was of use
 
 
 def flip(path, at=99):

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import snapshot, weights
+from core import hubapi, snapshot, weights
 from core.hubcache import Layout
 from core.manifest import Entry
 from hashing import CHUNK, Hasher, Sums, read_through, write_all
 from job import Failure, Progress, only_one, say
 from store import Store
-from wire import BrokenRailError, Rail, RefusedError
+from wire import BarredRailError, BrokenRailError, Rail, RefusedError
 
-RAIL_FAILURES = 3  # in a row on one stream, after which it leaves its rail alone
+RAIL_PAUSE = 10  # seconds at most between two tries of a rail: a cable that is plugged in again is soon taken up
 
 
 @dataclass
@@ -32,20 +32,25 @@ class Copy:
     secret: str
     progress: Progress
     waiting: dict[str, list[Entry]]
-    streams: int
+    ways: list[Mapping[str, str]]
     changed: threading.Condition = field(default_factory=threading.Condition)
     failure: list[BaseException] = field(default_factory=list)
     refetched: list[str] = field(default_factory=list)
-    rails: list[Rail] = field(default_factory=list)
-    last: str = ""
+    barred: set[str] = field(default_factory=set)
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    last: str = "none leads to the head"
 
     def __post_init__(self) -> None:
         self.queue = weights.queue_of(entries[0] for entries in self.waiting.values())
         self.in_flight = 0
+        self.carried = {way["name"]: 0 for way in self.ways}
+        self.waited = dict.fromkeys(range(len(self.ways)), 0.0)  # by stream, seconds for nothing since its last bytes
 
     def over(self) -> bool:
-        """Whether nothing is left to do for any stream."""
-        return bool(self.failure) or not (self.queue or self.in_flight)
+        """Whether nothing is left to do for any stream, or every one that is left has waited long enough."""
+        with self.changed:
+            hopeless = all(seconds > self.spec["rail_patience"] for seconds in self.waited.values())
+            return bool(self.failure) or not (self.queue or self.in_flight) or hopeless
 
     def take(self) -> Entry | None:
         """The next file; None when it is over. Waits while another stream may still give its file back."""
@@ -75,20 +80,33 @@ class Copy:
         with self.changed:
             self.changed.wait_for(self.over, seconds)
 
-    def carried(self) -> dict[str, int]:
-        """Bytes by the name of the rail that carried them."""
-        return {name: sum(r.carried for r in self.rails if r.name == name) for name in {r.name for r in self.rails}}
+    def arrived(self, number: int, rail: Rail, count: int) -> None:
+        """Bytes came over a stream's rail."""
+        with self.changed:
+            self.carried[rail.name] += count
+            if self.waited[number] and rail.useful:
+                self.waited[number] = 0.0
+                say(f"{rail.name}: it carries again")
 
-    def leave(self) -> None:
+    def broke(self, number: int, name: str, error: Exception, waited: float) -> None:
+        """A stream's rail failed after it had waited so many seconds more for nothing. The proof tells of it."""
+        with self.changed:
+            fault = self.faults.setdefault(name, {"times": 0})
+            fault.update(times=fault["times"] + 1, last=str(error))
+            self.last = f"{name}: {error}"
+            self.waited[number] += waited
+            self.changed.notify_all()
+
+    def leave(self, number: int) -> None:
         """A stream ends."""
         with self.changed:
-            self.streams -= 1
+            self.waited.pop(number)
             self.changed.notify_all()
 
     def wait(self) -> None:
-        """Until it is over, or no stream is left. One that still knocks at a dead rail is not waited for."""
+        """Until it is over. A stream that still knocks at a dead rail is not waited for."""
         with self.changed:
-            self.changed.wait_for(lambda: self.over() or not self.streams)
+            self.changed.wait_for(self.over)
 
 
 def settle(copy: Copy, entry: Entry, part: Path, sums: Sums) -> bool:
@@ -108,62 +126,92 @@ def settle(copy: Copy, entry: Entry, part: Path, sums: Sums) -> bool:
     return False
 
 
-def receive(rail: Rail, entry: Entry, handle: int, hasher: Hasher, buffer: memoryview) -> None:
-    """The rest of a file, hashed and written piece by piece."""
-    rail.ask(entry.blob, hasher.size, entry.size)
-    while left := entry.size - hasher.size:
-        got = rail.read_into(buffer[: min(left, len(buffer))])
-        hasher.add(buffer[:got])
-        write_all(handle, buffer[:got])
+@dataclass
+class Stream:
+    """One stream of a copy: its number, its rail by the way there, and the piece of memory that all passes through."""
+
+    copy: Copy
+    number: int
+    way: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        self.buffer = memoryview(mmap.mmap(-1, CHUNK))
+
+    def run(self) -> None:
+        """Work through the queue until it is over. A rail that fails is tried again and again, a barred one is not."""
+        copy, name, failures, said = self.copy, self.way["name"], 0, ""
+        longest = min(RAIL_PAUSE, copy.spec["longest_pause"])
+        try:
+            while not copy.over():
+                rail = Rail(copy.spec, self.way, copy.secret)
+                try:
+                    self.carry(rail)
+                except BrokenRailError as error:
+                    failures, said = (0, "") if rail.useful else (failures + 1, said)
+                    seconds = hubapi.pause(failures, None, longest)
+                    copy.broke(self.number, name, error, time.monotonic() - rail.since + seconds)
+                    if said != str(error):  # a rail that is down for hours gets one line a stream
+                        said = str(error)
+                        say(f"{name}: {said}; trying it again")
+                    copy.pause(seconds)
+        except BarredRailError as error:
+            copy.broke(self.number, name, error, 0.0)
+            copy.barred.add(name)
+            say(f"{name}: {error}; leaving this rail alone")
+        except BaseException as error:
+            copy.fail(Failure(str(error)) if isinstance(error, RefusedError) else error)
+        finally:
+            copy.leave(self.number)
+
+    def carry(self, rail: Rail) -> None:
+        """File after file over one connection."""
+        with contextlib.closing(rail):
+            rail.connect()  # before a file is taken: a rail that is dead must not hold one
+            while entry := self.copy.take():
+                self.move(entry, rail)
+
+    def move(self, entry: Entry, rail: Rail) -> None:
+        """One file over the rail into staging, and published when it is right.
+
+        What an earlier try left of it is hashed first, so that the sum is always over every byte of the file.
+        """
+        copy = self.copy
+        part = copy.store.layout.staging / f"{entry.blob}.part"
+        hasher = Hasher(entry, copy.progress.add)
+        try:
+            with part.open("a+b", buffering=0) as target:
+                if os.fstat(target.fileno()).st_size > entry.size:
+                    target.truncate(0)
+                target.seek(0)
+                read_through(target.fileno(), hasher, self.buffer)
+                if hasher.size < entry.size:
+                    self.receive(entry, rail, target.fileno(), hasher)
+                os.fdatasync(target.fileno())
+        except (BrokenRailError, BarredRailError):
+            copy.progress.add(-hasher.size)
+            copy.put(entry, again=True)
+            raise
+        copy.put(entry, again=not settle(copy, entry, part, hasher.sums()))
+
+    def receive(self, entry: Entry, rail: Rail, handle: int, hasher: Hasher) -> None:
+        """The rest of a file, hashed and written piece by piece."""
+        rail.ask(entry.blob, hasher.size, entry.size)
+        while left := entry.size - hasher.size:
+            got = rail.read_into(self.buffer[: min(left, CHUNK)])
+            self.copy.arrived(self.number, rail, got)
+            hasher.add(self.buffer[:got])
+            write_all(handle, self.buffer[:got])
 
 
-def move(copy: Copy, entry: Entry, rail: Rail, buffer: memoryview) -> None:
-    """One file over one rail into staging, and published when it is right.
-
-    What an earlier try left of it is hashed first, so that the sum is always over every byte of the file.
-    """
-    part = copy.store.layout.staging / f"{entry.blob}.part"
-    hasher = Hasher(entry, copy.progress.add)
-    try:
-        with part.open("a+b", buffering=0) as target:
-            if os.fstat(target.fileno()).st_size > entry.size:
-                target.truncate(0)
-            target.seek(0)
-            read_through(target.fileno(), hasher, buffer)
-            if hasher.size < entry.size:
-                receive(rail, entry, target.fileno(), hasher, buffer)
-            os.fdatasync(target.fileno())
-    except BrokenRailError:
-        copy.progress.add(-hasher.size)
-        copy.put(entry, again=True)
-        raise
-    copy.put(entry, again=not settle(copy, entry, part, hasher.sums()))
-
-
-def stream(copy: Copy, way: Mapping[str, str]) -> None:
-    """Work through the queue over one rail, until it is empty or the rail carries nothing any more."""
-    failures = 0
-    buffer = memoryview(mmap.mmap(-1, CHUNK))
-    try:
-        while failures < RAIL_FAILURES and not copy.over():
-            rail = Rail(copy.spec, way, copy.secret)
-            copy.rails.append(rail)
-            try:
-                with contextlib.closing(rail):
-                    rail.connect()  # before a file is taken: a rail that is dead must not hold one
-                    while entry := copy.take():
-                        move(copy, entry, rail, buffer)
-            except BrokenRailError as error:
-                failures = 1 if rail.carried else failures + 1
-                copy.last = f"{way['name']}: {error}"
-                say(copy.last)
-                copy.pause(min(2**failures, copy.spec["longest_pause"]))
-        if failures == RAIL_FAILURES:
-            say(f"{way['name']}: {failures} failures in a row; leaving this rail alone")
-    except BaseException as error:
-        copy.fail(Failure(str(error)) if isinstance(error, RefusedError) else error)
-    finally:
-        copy.leave()
+def why_not(copy: Copy) -> Failure:
+    """What kept the files that did not come, with its cure."""
+    count = f"{len(copy.queue) + copy.in_flight} files did not come"
+    if copy.ways and copy.barred == set(copy.carried):
+        return Failure(f"{count}: {copy.last}")
+    return Failure(
+        f"{count}: no rail carries them any more, last {copy.last}. "
+        "Look at the cable (twinspark apply --stage network), and run again: what came is kept"
+    )
 
 
 def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,22 +224,20 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
     ways = weights.streams_of(weights.rails_between(spec["head"], spec["mine"]), spec["streams"])
     started = time.monotonic()
     with Progress(total, "copy over the rails") as progress:
-        copy = Copy(store, spec, Path(spec["secret_file"]).read_text().strip(), progress, waiting, len(ways))
-        for way in ways:
-            threading.Thread(target=stream, args=(copy, way), daemon=True).start()
+        copy = Copy(store, spec, Path(spec["secret_file"]).read_text().strip(), progress, waiting, ways)
+        for number, way in enumerate(ways):
+            threading.Thread(target=Stream(copy, number, way).run, daemon=True).start()
         copy.wait()
     if copy.failure:
         raise copy.failure[0]
-    if not copy.over():
-        raise Failure(
-            f"{len(copy.queue)} files did not come: no rail carries them any more, last {copy.last}. "
-            "Look at the cable (twinspark apply --stage network), and run again: what came is kept"
-        )
+    if copy.queue or copy.in_flight:
+        raise why_not(copy)
     return {
         "bytes": total - staged,
         "seconds": round(time.monotonic() - started, 3),
         "streams": len(ways),
-        "rails": copy.carried(),
+        "rails": copy.carried,
+        "rail_faults": copy.faults,
         "refetched": copy.refetched,
     }
 

@@ -21,6 +21,7 @@ options:
   source: {description: Where the manifest must be from., type: str, choices: [hub, directory], default: hub}
   reserve_gib: {description: What must stay free on the disk., type: float, default: 1}
   host: {description: Name of the host in verdicts., type: str, default: ""}
+  lent: {description: Paths that only a running copy needs., type: list, elements: path, default: []}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -40,7 +41,7 @@ weights:
   description: >-
     state, verified (when it was last found to be so), files (path, size, sha256, state), complaint, total_bytes,
     fetch_bytes (still to come), free_bytes, used_bytes, snapshot, download and copy (figures of the last ones),
-    old_commits (commit, frees_bytes), verdict, space_verdict, manifest_digest.
+    old_commits (commit, frees_bytes), left (those of the paths in O(lent) that are there), verdict, space_verdict, manifest_digest.
   type: dict
   returned: always
 """
@@ -62,6 +63,7 @@ ARGUMENTS: dict[str, Any] = {
     "source": {"type": "str", "choices": ["hub", "directory"], "default": "hub"},
     "reserve_gib": {"type": "float", "default": 1},
     "host": {"type": "str", "default": ""},
+    "lent": {"type": "list", "elements": "path", "default": []},
 }
 
 
@@ -140,6 +142,7 @@ def main() -> None:
         "free_bytes": snapshot.free_bytes(layout.root),
         "used_bytes": snapshot.used_bytes(Path(layout.root)),
         "old_commits": snapshot.old_commits(layout, commit),
+        "left": [path for path in params["lent"] if Path(path).exists()],
     }
     if expected:
         found.update(of_manifest(expected, layout, state, params))

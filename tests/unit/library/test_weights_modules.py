@@ -87,6 +87,15 @@ def test_info_without_anything_says_missing(run_module, arguments, tmp_path):
     assert (found["state"], found["verdict"]["ok"], found["old_commits"]) == ("missing", False, [])
 
 
+def test_info_names_what_an_interrupted_copy_left(run_module, arguments, tmp_path):
+    bare = {key: arguments[key] for key in ("repo", "commit", "home")}
+    (tmp_path / "secret").write_text("x")
+    lent = [str(tmp_path / name) for name in ("secret", "jobs")]
+    found = run_module("twinspark_weights_info", **bare, lent=lent)["weights"]
+    assert found["left"] == lent[:1]
+    assert run_module("twinspark_weights_info", **bare)["weights"]["left"] == []
+
+
 def test_info_does_not_believe_a_manifest_of_other_patterns(run_module, arguments):
     run_module("twinspark_weights_manifest", **arguments)
     bare = {key: arguments[key] for key in ("repo", "commit", "home")}

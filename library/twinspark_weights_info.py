@@ -41,7 +41,8 @@ weights:
   description: >-
     state, verified (when it was last found to be so), files (path, size, sha256, state), complaint, total_bytes,
     fetch_bytes (still to come), free_bytes, used_bytes, snapshot, download and copy (figures of the last ones),
-    old_commits (commit, frees_bytes), left (those of the paths in O(lent) that are there), verdict, space_verdict, manifest_digest.
+    old_commits (commit, frees_bytes), left (those of the paths in O(lent) that are there), verdict, space_verdict,
+    manifest_digest.
   type: dict
   returned: always
 """
@@ -74,7 +75,7 @@ def of_manifest(
     judgement = weights.judge(expected, state, snapshot.look_at(layout, expected))
     records = state.get("files") or {}
     staged = snapshot.used_bytes(layout.staging)
-    need = weights.bytes_to_fetch(expected, judgement, staged)
+    need = weights.bytes_to_fetch(expected, judgement, staged, snapshot.blob_sizes(layout))
     free = snapshot.free_bytes(layout.root)
     return {
         "state": judgement.state,

@@ -89,10 +89,20 @@ def complaint(judgement: Judgement, limit: int = 5) -> str:
     return "; ".join(parts)
 
 
-def bytes_to_fetch(manifest: Manifest, judgement: Judgement, staged: int = 0) -> int:
-    """Bytes that must still come. A file that lies there unhashed or touched may be good, and takes no new space."""
-    absent = set(judgement.those(ABSENT, DANGLING, LENGTH, BAD))
-    return max(0, sum(e.size for e in manifest.entries if e.path in absent) - staged)
+def bytes_to_fetch(
+    manifest: Manifest, judgement: Judgement, staged: int = 0, blobs: Mapping[str, int] | None = None
+) -> int:
+    """Bytes that must still come. A file that lies there unhashed or touched may be good, and takes no new space.
+
+    So does one that an earlier try published and no snapshot shows yet. `blobs`: those there are, by name to size.
+    """
+    there, absent = blobs or {}, set(judgement.those(ABSENT, DANGLING, LENGTH, BAD))
+    lacking = {
+        e.blob or e.path: e.size
+        for e in manifest.entries
+        if e.path in absent and (judgement.files[e.path] == BAD or there.get(e.blob) != e.size)
+    }
+    return max(0, sum(lacking.values()) - staged)
 
 
 def space_verdict(host: str, needed: int, free: int, folder: str, reserve_gib: float) -> dict[str, Any]:

@@ -35,6 +35,16 @@ def test_some_of_the_files_is_partial():
     assert weights.bytes_to_fetch(two, found, staged=15) == 5
 
 
+def test_what_an_earlier_try_published_takes_no_more_room_nor_do_two_paths_of_the_same_bytes():
+    three = Manifest("o/n", "1" * 40, (Entry("a", 10, SHA["aa"]), Entry("b", 20, SHA["bb"]), Entry("c", 20, SHA["bb"])))
+    found = weights.judge(three, {}, {})
+    assert weights.bytes_to_fetch(three, found) == 30
+    assert weights.bytes_to_fetch(three, found, blobs={SHA["aa"]: 10}) == 20
+    assert weights.bytes_to_fetch(three, found, blobs={SHA["bb"]: 19}) == 30
+    bad = weights.judge(three, {"files": {"a": {"bad": True}}}, {"a": weights.Seen("file", (10, 1, 1, 1))})
+    assert weights.bytes_to_fetch(three, bad, blobs={SHA["aa"]: 10, SHA["bb"]: 20}) == 10
+
+
 def test_room_is_asked_for_with_a_reserve_and_only_when_bytes_must_come():
     gib = weights.GIB
     assert weights.space_verdict("h", 10 * gib, 11 * gib, "/x", 1)["ok"]

@@ -185,6 +185,23 @@ def test_a_part_as_long_as_its_file_is_hashed_and_a_longer_one_is_thrown_away(pa
     assert ((0, entry.size) in on_the_way.sent) == bool(extra)
 
 
+def test_a_link_in_a_part_s_place_is_not_written_through(pair, tmp_path):
+    private = tmp_path / "private"
+    private.write_text("private")
+    pair.other.staging.mkdir(parents=True)
+    (pair.other.staging / f"{pair.entry('a').blob}.part").symlink_to(private)
+    pair.pull()
+    assert pair.whole()
+    assert private.read_text() == "private"
+
+
+def test_a_folder_in_a_part_s_place_is_named_with_its_cure(program, pair):
+    part = pair.other.staging / f"{pair.entry('a').blob}.part"
+    part.mkdir(parents=True)
+    with pytest.raises(program("job").Failure, match=r"\.part is a folder.*Remove it"):
+        pair.pull()
+
+
 def test_a_dead_rail_s_work_moves_to_the_other_without_waiting_for_it(pair):
     pair.close(1)
     started = time.monotonic()

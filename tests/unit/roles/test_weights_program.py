@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,3 +110,76 @@ def test_files_that_another_tool_put_there_without_links_are_taken_over(program,
     store.finish("main")
     assert path.is_symlink()
     assert blob.read_bytes() == content
+
+
+@pytest.fixture
+def directory(program, tmp_path):
+    """A directory of the owner's, and a function that fetches from it. Gives both, and what was written and asked."""
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    contents = {"a": b"1" * 3000, "deep/b": os.urandom(3 * 1024**2)}
+    for path, content in contents.items():
+        (source / path).write_bytes(content)
+    sizes = {path: len(content) for path, content in contents.items()}
+    layout = program("core.hubcache").Layout(str(tmp_path / "home"), "o/n")
+    layout.own.mkdir(parents=True)
+    layout.manifest(COMMIT).write_text(program("core.manifest").from_directory(sizes, "o/n", COMMIT).dump())
+    spec = {
+        "home": layout.home, "state_dir": str(tmp_path / "state"), "repo": "o/n", "commit": COMMIT, "threads": 1,
+        "rehash": False, "ref": "main", "reserve_gib": 0, "source_dir": str(source),
+    }  # fmt: skip
+    return SimpleNamespace(source=source, contents=contents, layout=layout, fetch=lambda: program("fetch").run(spec))
+
+
+@pytest.fixture
+def spied(program, monkeypatch):
+    """What was written by the copy, in bytes, and how much room it asked for."""
+    found = SimpleNamespace(written=0, room=[])
+    write, room = program("hashing").write_all, program("store").Store.require_space
+
+    def write_all(handle, piece):
+        found.written += len(piece)
+        write(handle, piece)
+
+    def require_space(store, needed, reserve):
+        found.room.append(needed)
+        room(store, needed, reserve)
+
+    monkeypatch.setattr(program("directory"), "write_all", write_all)
+    monkeypatch.setattr(program("store").Store, "require_space", require_space)
+    return found
+
+
+def whole(directory):
+    snapshot = directory.layout.snapshot(COMMIT)
+    return all((snapshot / path).read_bytes() == content for path, content in directory.contents.items())
+
+
+@pytest.mark.parametrize("rotten", [False, True])
+def test_a_copy_from_a_directory_goes_on_where_an_interrupted_one_ended(program, directory, spied, rotten):
+    b = directory.contents["deep/b"]
+    (directory.source / "deep/b").write_bytes(b[: 2 * 1024**2])
+    with pytest.raises(program("job").Failure, match="let nobody write to it"):
+        directory.fetch()
+    assert not directory.layout.snapshot(COMMIT).exists()
+    (part,) = directory.layout.staging.iterdir()
+    if rotten:
+        part.write_bytes(b"x" + b[1 : 2 * 1024**2])
+    (directory.source / "deep/b").write_bytes(b)
+    spied.written = 0
+    directory.fetch()
+    assert whole(directory)
+    assert spied.room == [len(b) + 3000, 1024**2]
+    assert spied.written == (len(b) if rotten else 1024**2)
+    assert not list(directory.layout.staging.iterdir())
+    spied.written = 0
+    directory.fetch()
+    assert (spied.written, len(spied.room)) == (0, 2)
+
+
+def test_a_directory_s_file_is_read_even_where_a_snapshot_shows_another_of_its_length(directory):
+    shown = directory.layout.snapshot(COMMIT) / "a"
+    shown.parent.mkdir(parents=True)
+    shown.write_bytes(b"9" * 3000)
+    directory.fetch()
+    assert whole(directory)

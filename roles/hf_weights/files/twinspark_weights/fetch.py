@@ -10,7 +10,6 @@ from typing import Any
 
 from client import Client
 from core import snapshot
-from core.files import write_atomically
 from core.hubcache import Layout
 from core.manifest import Entry
 from core.weights import duplicates
@@ -106,8 +105,6 @@ def run(spec: Mapping[str, Any]) -> None:
             figures = copy_all(store, needed, spec)
         elif needed:
             figures = download(store, needed, spec)
-        if store.manifest != manifest:
-            write_atomically(path, store.manifest.dump())
         if figures:
             figures["replaced"] = wrong
             store.finish(spec["ref"], download=figures)

@@ -179,7 +179,7 @@ class Stream:
         part = copy.store.layout.staging / f"{entry.blob}.part"
         hasher = Hasher(entry, copy.progress.add)
         try:
-            with part.open("a+b", buffering=0) as target:
+            with copy.store.open_staged(part.name) as target:
                 if os.fstat(target.fileno()).st_size > entry.size:
                     target.truncate(0)
                 target.seek(0)
@@ -218,8 +218,9 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
     """Everything that is needed, in several streams over every rail. Returns what was measured."""
     waiting = weights.duplicates(needed)
     total = sum(entries[0].size for entries in waiting.values())
-    store.clear_staging(keep=[f"{blob}.part" for blob in waiting])
-    staged = sum(path.stat().st_size for path in store.layout.staging.glob("*.part"))
+    sizes = {f"{blob}.part": entries[0].size for blob, entries in waiting.items()}
+    store.clear_staging(keep=sizes)
+    staged = store.staged_bytes(sizes)
     store.require_space(total - staged, spec["reserve_gib"])
     ways = weights.streams_of(weights.rails_between(spec["head"], spec["mine"]), spec["streams"])
     started = time.monotonic()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core import hubcache, snapshot, weights
 from core.files import write_atomically
@@ -39,10 +41,37 @@ class Store:
         for folder in (self.layout.blobs, self.layout.staging, self.layout.root / "refs"):
             folder.mkdir(parents=True, exist_ok=True)
 
+    def staged(self, name: str) -> Path:
+        """A path in staging for a file on its way. What lies there and is no file is not written through."""
+        path = self.layout.staging / name
+        with contextlib.suppress(FileNotFoundError):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                raise Failure(f"{path} is a folder, where a file on its way must lie. Remove it, and run again")
+            if not stat.S_ISREG(mode):
+                path.unlink()
+        return path
+
+    def open_staged(self, name: str) -> FileIO:
+        """The same path, open to be read and to be written at its end."""
+
+        def no_link(path: str, flags: int) -> int:
+            return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+        return cast(FileIO, open(self.staged(name), "a+b", buffering=0, opener=no_link))
+
+    def staged_bytes(self, sizes: Mapping[str, int]) -> int:
+        """Bytes that lie in staging already of the files on their way. `sizes`: name there to length when whole."""
+        found = 0
+        for name, size in sizes.items():
+            with contextlib.suppress(FileNotFoundError):
+                found += min(size, self.staged(name).stat().st_size)
+        return found
+
     def resting_place(self, entry: Entry) -> Path:
         """Where the file's bytes lie now, if anywhere: its blob, else whatever the snapshot shows at its path."""
-        blob = self.layout.blobs / entry.blob if entry.blob else None
-        path = blob if blob and blob.is_file() else self.layout.snapshot(self.manifest.commit) / entry.path
+        blob = self.layout.blobs / entry.blob
+        path = blob if blob.is_file() else self.layout.snapshot(self.manifest.commit) / entry.path
         return path.resolve()
 
     def known_good(self, entry: Entry, path: Path) -> bool:
@@ -63,7 +92,7 @@ class Store:
         wrong: list[str] = []
         for entry in self.manifest.entries:
             path = self.resting_place(entry)
-            if not path.is_file():
+            if not entry.blob or not path.is_file():  # nobody knows yet what the directory's own file is
                 needed.append(entry)
             elif path.stat().st_size != entry.size:
                 self._condemn(entry, path, None, repair)
@@ -82,7 +111,7 @@ class Store:
                 found = list(pool.map(work, to_hash))
         # Only now that all are hashed: two paths may share a blob, and a wrong one is thrown away.
         for (entry, path), sums in zip(to_hash, found, strict=True):
-            if entry.accepts(sums.sha256, sums.git_sha1) or not entry.blob:
+            if entry.accepts(sums.sha256, sums.git_sha1):
                 self._settle(entry, path)
                 self.record(entry, sums)
             else:
@@ -96,7 +125,7 @@ class Store:
 
     def _settle(self, entry: Entry, path: Path) -> None:
         """Make a good file a real file at its blob's name, wherever a tool had put it."""
-        blob = self.layout.blobs / entry.blob if entry.blob else path
+        blob = self.layout.blobs / entry.blob
         if path == blob and not blob.is_symlink():
             return
         temporary = self.layout.staging / f"{blob.name}.link"
@@ -111,8 +140,7 @@ class Store:
         """A file with the wrong bytes: away with it and its link, or a note that it is bad."""
         if repair:
             (self.layout.snapshot(self.manifest.commit) / entry.path).unlink(missing_ok=True)
-            if entry.blob:
-                (self.layout.blobs / entry.blob).unlink(missing_ok=True)
+            (self.layout.blobs / entry.blob).unlink(missing_ok=True)
             self.records.pop(entry.path, None)
         else:
             sha256 = sums.sha256 if sums else ""
@@ -135,6 +163,8 @@ class Store:
             staged.replace(self.layout.blobs / blob)
             if not entries[0].blob:
                 self.manifest = self.manifest.with_sums({entry.path: sums.sha256 for entry in entries})
+                # At once: who is interrupted now must know next time that this file is there.
+                write_atomically(self.layout.manifest(self.manifest.commit), self.manifest.dump())
             wanted = {entry.path for entry in entries}
             for entry in self.manifest.entries:
                 if entry.path in wanted:
@@ -203,5 +233,5 @@ class Store:
         """Remove what is left of earlier attempts at files that are no longer wanted."""
         wanted = set(keep)
         for path in self.layout.staging.iterdir():
-            if path.is_file() and path.name not in wanted:
+            if path.name not in wanted and (path.is_symlink() or not path.is_dir()):
                 path.unlink()

@@ -167,11 +167,17 @@ def rails_to_serve(fabric: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def mended(found: Mapping[str, Any]) -> str:
+    """Files that the last download or copy found wrong on a host and replaced, in words for its verdict."""
+    paths = [path for what in ("download", "copy") for path in (found.get(what) or {}).get("replaced") or []]
+    return f"found wrong and replaced by the last copy: {', '.join(paths)}" if paths else ""
+
+
 def evidence(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A proof's verdicts, measurements and evidence from what `twinspark_weights_info` says of every host."""
     sums = {host: {f["path"]: f["sha256"] for f in found["files"]} for host, found in hosts.items()}
     differing = parity(sums)
-    verdicts = [dict(found["verdict"]) for found in hosts.values()]
+    verdicts = [{**found["verdict"], "reason": found["verdict"]["reason"] or mended(found)} for found in hosts.values()]
     verdicts.append(
         {
             "name": "the same bytes on every host",

@@ -98,6 +98,14 @@ def test_the_evidence_has_every_file_s_sum_for_every_host_and_the_rate_of_the_co
     }
 
 
+def test_the_verdict_of_a_host_names_the_files_that_were_replaced_there():
+    copy = {"bytes": 10, "seconds": 1.0, "replaced": ["w"]}
+    found = weights.evidence({"s1": told("s1", {"w": "x"}), "s2": told("s2", {"w": "x"}, copy=copy)})
+    reasons = {verdict["name"]: verdict["reason"] for verdict in found["verdicts"]}
+    assert reasons["weights on s2"] == "found wrong and replaced by the last copy: w"
+    assert reasons["weights on s1"] == ""
+
+
 def test_hosts_that_differ_fail_and_the_file_is_named():
     found = weights.evidence({"s1": told("s1", {"w": "x"}), "s2": told("s2", {"w": "y"})})
     last = found["verdicts"][-1]

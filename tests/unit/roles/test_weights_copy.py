@@ -484,6 +484,16 @@ def test_a_second_pull_reads_no_byte_of_the_weights(program, pair, monkeypatch):
     assert pair.pull() == before
 
 
+def test_a_file_that_was_replaced_is_named_at_the_end_of_the_log_where_the_role_shows_it(pair, capsys):
+    pair.pull()
+    assert "replaced: " not in capsys.readouterr().out
+    flip(pair.other.blobs / pair.entry("b").blob)
+    assert pair.pull()["replaced"] == ["b"]
+    assert capsys.readouterr().out.splitlines()[-2].startswith("replaced: b: ")
+    pair.pull()
+    assert "replaced: " not in capsys.readouterr().out
+
+
 def test_a_full_disk_keeps_what_came_and_says_so(program, pair, monkeypatch, capsys):
     real, left = os.write, [1500 * KIB]
 

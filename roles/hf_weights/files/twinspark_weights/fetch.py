@@ -15,7 +15,7 @@ from core.manifest import Entry
 from core.weights import duplicates
 from directory import copy_all
 from hashing import Sums, sums_of
-from job import Failure, Progress, only_one, say
+from job import Failure, Progress, only_one, say, say_replaced
 from store import Store
 
 
@@ -108,6 +108,7 @@ def run(spec: Mapping[str, Any]) -> None:
         if figures:
             figures["replaced"] = wrong
             store.finish(spec["ref"], download=figures)
+            say_replaced(wrong)
         else:
             store.finish(spec["ref"])
         say(f"verified: {len(manifest.entries)} files, {manifest.total} bytes, commit {manifest.commit}")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +28,13 @@ class Failure(RuntimeError):
 def say(text: str) -> None:
     """A line in the job's log, at once."""
     print(text, flush=True)
+
+
+def say_replaced(paths: Sequence[str], limit: int = 5) -> None:
+    """Files that were wrong and came anew, near the end of the log, where the role looks for this line to show it."""
+    if paths:
+        more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
+        say(f"replaced: {', '.join(paths[:limit])}{more}: not what the manifest says, and brought anew")
 
 
 def stopped(number: int, frame: FrameType | None) -> None:

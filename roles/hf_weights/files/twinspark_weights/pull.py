@@ -16,7 +16,7 @@ from core import hubapi, snapshot, weights
 from core.hubcache import Layout
 from core.manifest import Entry
 from hashing import CHUNK, Hasher, Sums, read_through, write_all
-from job import Failure, Progress, only_one, say
+from job import Failure, Progress, only_one, say, say_replaced
 from store import Store
 from wire import BarredRailError, BrokenRailError, Rail, RefusedError
 
@@ -267,6 +267,7 @@ def run(spec: Mapping[str, Any]) -> None:
             figures = copy_over_rails(store, needed, spec)
             figures["replaced"] = wrong
             store.finish(spec["ref"], copy=figures)
+            say_replaced(wrong)
         else:
             store.finish(spec["ref"])
         say(f"verified: {len(manifest.entries)} files, {manifest.total} bytes, commit {manifest.commit}")

@@ -51,7 +51,7 @@ def plan(
         *_management(me, state),
         *_carrier(me, states, fabric),
         *_overlaps(me, state, former),
-        *_on_the_wire(me, state),
+        *_on_the_wire(me, states),
         *refusals,
     ]
     return Plan(
@@ -239,10 +239,13 @@ def _overlaps(me: Mapping[str, Any], state: Mapping[str, Any], former: Mapping[s
     ]
 
 
-def _on_the_wire(me: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{rail['address']} of {rail['name']} is already used on the wire by {mac}: find that device, or choose "
-        "another address"
-        for rail in me["rails"]
-        if (mac := state.get("wire", {}).get(rail["address"]))
-    ]
+def _on_the_wire(me: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    ours = {link["mac"]: f"{link['name']} of {host}" for host, state in states.items() for link in state["links"]}
+    refusals = []
+    for rail in me["rails"]:
+        if mac := states[me["host"]].get("wire", {}).get(rail["address"]):
+            cure = f"take it away from {ours[mac]}" if mac in ours else "find that device"
+            who = f"{ours[mac]} ({mac})" if mac in ours else mac
+            words = f"{rail['address']} of {rail['name']} is already used on the wire by {who}"
+            refusals.append(f"{words}: {cure}, or choose another address")
+    return refusals

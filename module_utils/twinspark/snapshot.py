@@ -36,13 +36,26 @@ def look_at(layout: Layout, manifest: Manifest) -> dict[str, Seen]:
     return {entry.path: look(folder / entry.path) for entry in manifest.entries}
 
 
+def sound(state: Any) -> bool:
+    """Whether it has the form of what a host remembers of its last hashing."""
+    if not isinstance(state, dict):
+        return False
+    records, figures = state.get("files", {}), [state.get("download", {}), state.get("copy", {})]
+    if not all(isinstance(found, dict) for found in (records, *figures)):
+        return False
+    numbers = [found.get(key, 0) for found in figures for key in ("bytes", "seconds")]
+    return all(isinstance(r, dict) and isinstance(r.get("stamp", []), list) for r in records.values()) and all(
+        isinstance(number, int | float) for number in numbers
+    )
+
+
 def read_state(path: Path) -> dict[str, Any]:
-    """What the host remembers of its last hashing; empty when it remembers nothing or nonsense."""
+    """What the host remembers of its last hashing; empty when it is nothing or nonsense, so that all is hashed again."""
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    return value if sound(value) else {}
 
 
 def read_manifest(path: Path) -> Manifest | None:

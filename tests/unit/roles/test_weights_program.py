@@ -112,6 +112,30 @@ def test_files_that_another_tool_put_there_without_links_are_taken_over(program,
     assert blob.read_bytes() == content
 
 
+NONSENSE = [
+    {"files": [1, 2]},
+    {"files": {"a": 3}},
+    {"files": {"a": {"stamp": 7}}},
+    {"files": None},
+    {"copy": []},
+    {"download": {"bytes": "many", "seconds": 1}},
+    [1],
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE, ids=map(json.dumps, NONSENSE))
+def test_a_state_file_of_another_form_is_as_good_as_none_and_all_is_hashed_again(program, cache, nonsense):
+    cache.state_file.write_text(json.dumps(nonsense))
+    snapshot, weights = program("core.snapshot"), program("core.weights")
+    state = snapshot.read_state(cache.state_file)
+    judgement = weights.judge(cache.manifest, state, snapshot.look_at(cache.layout, cache.manifest))
+    assert set(judgement.files.values()) == {"unhashed"}
+    store = again(program, cache)
+    assert store.adopt(rehash=False, repair=True, threads=1) == ([], [])
+    store.finish("main")
+    assert json.loads(cache.state_file.read_text())["files"].keys() == {"a", "c", "deep/b"}
+
+
 @pytest.fixture
 def directory(program, tmp_path):
     """A directory of the owner's, and a function that fetches from it. Gives both, and what was written and asked."""

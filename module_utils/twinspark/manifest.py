@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import Any
 
 SCHEMA = 1
@@ -138,6 +139,14 @@ def ordered(entries: Iterable[Entry], what: str) -> tuple[Entry, ...]:
     twice = {a.path for a, b in pairwise(found) if a.path == b.path}
     if twice:
         raise ManifestError(f"{what} names {', '.join(sorted(twice))} twice")
+    paths = {entry.path for entry in found}
+    for path in sorted(paths):
+        above = next((str(folder) for folder in PurePosixPath(path).parents if str(folder) in paths), "")
+        if above:
+            raise ManifestError(
+                f"{what} names a file {above} and a file {path} below it, which no disk can hold side by side; "
+                "leave one out with hf_weights_ignore"
+            )
     return tuple(found)
 
 

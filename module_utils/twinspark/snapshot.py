@@ -50,7 +50,7 @@ def sound(state: Any) -> bool:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What the host remembers of its last hashing; empty when it is nothing or nonsense, so that all is hashed again."""
+    """What the host remembers of its last hashing; empty when that is nothing or nonsense: all is hashed again."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):

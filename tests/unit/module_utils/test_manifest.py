@@ -80,6 +80,16 @@ def test_the_same_path_twice_and_no_file_at_all_are_refused():
         hub(SMALL, allow=["*.bin"])
 
 
+def test_a_file_and_a_file_below_it_are_refused_by_name():
+    below = {**SMALL, "rfilename": "config.json/deep/x"}
+    with pytest.raises(
+        manifest.ManifestError, match=r"file config.json and a file config.json/deep/x.*hf_weights_ignore"
+    ):
+        hub(LFS, SMALL, below)
+    assert len(hub(SMALL, {**SMALL, "rfilename": "config.json.bak/x"}).entries) == 2
+    assert len(hub(SMALL, below, ignore=["config.json"]).entries) == 1
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": 99}', '{"schema": 1}', '{"schema": 1, "files": 3}'])
 def test_a_file_that_is_no_manifest_says_so(text):
     with pytest.raises(manifest.ManifestError):

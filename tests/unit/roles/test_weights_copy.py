@@ -284,6 +284,7 @@ IMPOSTORS = {  # what the first rail answers to a greeting, and to a question fo
     "is overloaded": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"),
     "is overloaded from the start": (b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n", b""),
     "trickles": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\n"),
+    "ends in the middle of its head": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 200 x\r\nX: y\r\n", None),
     "trickles its head": (GREETING + b"Content-Length: 0\r\n\r\n", b"HTTP/1.1 200 x\r\nX: "),
 }
 
@@ -295,6 +296,8 @@ def test_whatever_answers_on_one_rail_the_other_brings_the_copy_to_its_end(pair,
     def talk(connection):
         with connection, contextlib.suppress(OSError, IndexError):  # as it hangs up on us
             for reply in answers:
+                if reply is None:
+                    return
                 asked = connection.recv(65536).decode().split()[1]
                 connection.sendall(reply % sizes[asked] if b"%d" in reply else reply)
             while True:
@@ -443,6 +446,54 @@ def test_it_ends_by_itself_when_nobody_is_connected_and_leaves_no_secret(pair):
     socket.create_server(("127.0.0.1", pair.port)).close()
 
 
+def test_who_does_not_know_the_secret_keeps_no_server_alive(pair):
+    pair.close()
+    pair.servers.clear()
+    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
+    spec |= {"secret_file": pair.secret("head"), "idle_seconds": 1}
+    server = threading.Thread(target=pair.program("serve").run, args=(spec,), daemon=True)
+    server.start()
+    end = time.monotonic() + 20
+    while server.is_alive() and time.monotonic() < end:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", pair.port), 5, ("127.0.1.1", 0)) as door,
+        ):
+            door.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            door.recv(4096)
+        time.sleep(0.05)
+    assert not server.is_alive()
+
+
+def test_a_host_that_only_hashes_keeps_the_server_waiting_for_it(program, pair, monkeypatch):
+    pair.pull()
+    pair.close()
+    pair.servers.clear()
+    flip(pair.other.blobs / pair.entry("b").blob)
+    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
+    spec |= {"secret_file": pair.secret("head"), "idle_seconds": 2}
+    threading.Thread(target=program("serve").run, args=(spec,), daemon=True).start()
+    hashing = program("store").sums_of
+
+    def slow(*arguments, **more):
+        time.sleep(6)
+        return hashing(*arguments, **more)
+
+    monkeypatch.setattr(program("store"), "sums_of", slow)
+    monkeypatch.setattr(program("pull"), "KNOCK", 0.3)
+    assert pair.pull(rail_patience=0)["replaced"] == ["b"]
+    assert pair.whole()
+
+
+def test_what_a_peer_sends_stands_in_the_log_as_text(pair, capsys):
+    with socket.create_connection(("127.0.0.1", pair.port), 5, ("127.0.1.1", 0)) as door:
+        door.sendall(b"GET /\x1b[2Jx\x9by HTTP/1.1\r\n\r\n")
+        assert door.recv(4096).startswith(b"HTTP/1.1 401")
+    log = capsys.readouterr().out
+    assert r"GET /\x1b[2Jx\x9by HTTP/1.1" in log
+    assert "\x1b" not in log
+
+
 def test_a_port_in_use_is_told_with_its_cure(program, pair):
     spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
     with pytest.raises(program("job").Failure, match=r"at any rail, first rail1 \(127.0.0.1\): .*hf_weights_port"):
@@ -482,6 +533,11 @@ def test_a_second_pull_reads_no_byte_of_the_weights(program, pair, monkeypatch):
     monkeypatch.setattr(program("hashing"), "read_through", lambda *a: pytest.fail("read"))
     before = pair.state()["copy"]
     assert pair.pull() == before
+
+
+def test_a_second_pull_that_waited_for_the_first_needs_no_secret(pair):
+    copy = pair.pull()
+    assert pair.pull(secret_file=str(pair.folder / "gone")) == copy
 
 
 def test_a_file_that_was_replaced_is_named_at_the_end_of_the_log_where_the_role_shows_it(pair, capsys):

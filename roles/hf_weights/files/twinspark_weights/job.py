@@ -26,8 +26,8 @@ class Failure(RuntimeError):
 
 
 def say(text: str) -> None:
-    """A line in the job's log, at once."""
-    print(text, flush=True)
+    """A line in the job's log, at once. What may be in it of other than text, from a peer, is spelt out."""
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), flush=True)
 
 
 def say_replaced(paths: Sequence[str], limit: int = 5) -> None:

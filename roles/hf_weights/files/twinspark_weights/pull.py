@@ -20,6 +20,7 @@ from job import Failure, Progress, only_one, say, say_replaced
 from store import Store
 from wire import BarredRailError, BrokenRailError, Rail, RefusedError
 
+KNOCK = 30  # seconds between two signs of life while this host only hashes; the head waits for minutes
 RAIL_PAUSE = 10  # seconds at most between two tries of a rail: a cable that is plugged in again is soon taken up
 
 
@@ -214,6 +215,11 @@ def why_not(copy: Copy) -> Failure:
     )
 
 
+def secret_of(spec: Mapping[str, Any]) -> str:
+    """What this copy's two ends share. Gone when another job has just done the work."""
+    return Path(spec["secret_file"]).read_text().strip()
+
+
 def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is needed, in several streams over every rail. Returns what was measured."""
     waiting = weights.duplicates(needed)
@@ -225,7 +231,7 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
     ways = weights.streams_of(weights.rails_between(spec["head"], spec["mine"]), spec["streams"])
     started = time.monotonic()
     with Progress(total, "copy over the rails") as progress:
-        copy = Copy(store, spec, Path(spec["secret_file"]).read_text().strip(), progress, waiting, ways)
+        copy = Copy(store, spec, secret_of(spec), progress, waiting, ways)
         for number, way in enumerate(ways):
             threading.Thread(target=Stream(copy, number, way).run, daemon=True).start()
         copy.wait()
@@ -241,6 +247,29 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
         "rail_faults": copy.faults,
         "refetched": copy.refetched,
     }
+
+
+@contextlib.contextmanager
+def wanted(spec: Mapping[str, Any]) -> Iterator[None]:
+    """Let the head know now and then that its files are still wanted: hashing what is here may outlast its patience."""
+    over = threading.Event()
+    ways = weights.rails_between(spec["head"], spec["mine"])
+
+    def knock() -> None:
+        while not over.wait(KNOCK):
+            for way in ways:
+                # What ails a rail is told by the copy, if there is one.
+                with (
+                    contextlib.suppress(BrokenRailError, BarredRailError, OSError),
+                    contextlib.closing(Rail(spec, way, secret_of(spec))) as rail,
+                ):
+                    rail.knock()
+
+    threading.Thread(target=knock, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @contextlib.contextmanager
@@ -262,7 +291,8 @@ def run(spec: Mapping[str, Any]) -> None:
     os.umask(0o022)
     with only_one(layout.own / "lock"), gone_after(Path(spec["secret_file"])):
         store = Store(spec["home"], spec["state_dir"], manifest)
-        needed, wrong = store.adopt(rehash=spec["rehash"], repair=True, threads=spec["threads"])
+        with wanted(spec):
+            needed, wrong = store.adopt(rehash=spec["rehash"], repair=True, threads=spec["threads"])
         if needed:
             figures = copy_over_rails(store, needed, spec)
             figures["replaced"] = wrong

@@ -36,7 +36,13 @@ class Asked(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """A number that is good for this connection only."""
         super().setup()
-        self.nonce = secrets.token_hex(16)
+        self.nonce, self.known = secrets.token_hex(16), False
+
+    def finish(self) -> None:
+        """The connection ends."""
+        if self.known:
+            self.server.leave()
+        super().finish()
 
     def do_GET(self) -> None:  # the base class's own form of a name
         """A blob, or the rest of one."""
@@ -48,6 +54,9 @@ class Asked(BaseHTTPRequestHandler):
         if not hmac.compare_digest(self.headers.get("Authorization", "").encode(), wanted.encode()):
             self.refuse(HTTPStatus.UNAUTHORIZED)
             return
+        if not self.known:
+            self.known = True
+            self.server.enter()
         blob = self.server.blobs.get(self.path.removeprefix("/"))
         if blob is None or blob.is_symlink() or not blob.is_file():
             self.refuse(HTTPStatus.NOT_FOUND)
@@ -107,16 +116,16 @@ class Server(socketserver.ThreadingTCPServer):
         say(f"{client_address[0]} is no peer on {self.server_address[0]}; refused")
         return False
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, and count it as long as it lasts."""
+    def enter(self) -> None:
+        """Count a connection that has shown that it knows the secret. Who has not keeps nobody waiting."""
         with self._count:
             self.connected += 1
-        try:
-            super().finish_request(request, client_address)
-        finally:
-            with self._count:
-                self.connected -= 1
-                self.quiet_since = time.monotonic()
+
+    def leave(self) -> None:
+        """It has ended."""
+        with self._count:
+            self.connected -= 1
+            self.quiet_since = time.monotonic()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A peer that went away in the middle is no error of ours."""
@@ -124,7 +133,7 @@ class Server(socketserver.ThreadingTCPServer):
         say(f"{client_address[0]}: {sys.exc_info()[1]}")
 
     def idle(self, now: float) -> float:
-        """Seconds since anybody was connected."""
+        """Seconds since anybody who knows the secret was connected."""
         return 0.0 if self.connected else now - self.quiet_since
 
 

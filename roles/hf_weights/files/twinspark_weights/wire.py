@@ -180,13 +180,15 @@ class Rail:
             raise BarredRailError(
                 "the head does not know this copy's secret. Run the stage again, which exchanges a new one"
             )
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise BrokenRailError(f"{self._rail['address']} answers {response.status}")
+        # Half an answer tells no length, and looks like a whole one to the library.
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.length is None:
+            raise BrokenRailError(f"{self._rail['address']} answers {response.status}, no file")
         return response
 
     @contextlib.contextmanager
     def _answered_within(self, seconds: float) -> Iterator[None]:
         """Broken when no byte comes for so long, or the answer takes more than twice as long, however it trickles."""
+        self._late = False
         timer = threading.Timer(2 * seconds, self._cut)
         timer.daemon = True
         timer.start()
@@ -197,15 +199,15 @@ class Rail:
         except BrokenRailError as error:
             failure = error
         finally:
-            late = timer.finished.is_set()
             timer.cancel()
-        if late:
+        if self._late:
             raise BrokenRailError(f"{self._rail['address']} took longer than {2 * seconds:g} s to answer") from failure
         if failure:
             raise failure
 
     def _cut(self) -> None:
         """Let whoever waits for the connection find it ended."""
+        self._late = True
         sock = self._connection.sock
         if sock:
             with contextlib.suppress(OSError):

@@ -3,8 +3,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ROLES := preflight peer_ssh cx7_network rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
-# On VM hosts. Not a part of `test`: under emulation on two processors they take longer than all the rest.
-VM_SCENARIOS := rdma_verify_vm cx7_network_vm
+# On VM hosts. Not a part of `test`: under emulation on two processors they take longer than all the rest. CI runs the first one.
+VM_SCENARIOS := rdma_verify_vm rdma_faults_vm cx7_network_vm cx7_network_manager_vm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-down test lint unit molecule molecule-vm molecule-down lock

@@ -1,0 +1,1 @@
+../../rdma_verify_vm/tests/test_default.py

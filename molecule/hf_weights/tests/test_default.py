@@ -53,7 +53,7 @@ def test_no_daemon_no_secret_and_nothing_staged_is_left(host, root):
     assert not host.socket("tcp://0.0.0.0:8873").is_listening
     assert host.check_output("ss -Hltn 'sport = :8873'") == ""
     assert host.process.filter(comm="rsync") == []
-    assert not host.file("/run/twinspark/weights-serve").exists
+    assert not host.file(f"{STATE}/jobs/weights-serve").exists
     assert not host.file(f"{STATE}/weights/copy-secret").exists
     assert not host.file(f"{STATE}/weights/token").exists
     assert host.check_output(f"find {root}/.twinspark/staging -type f") == ""

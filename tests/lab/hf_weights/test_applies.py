@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.lab.hf_weights.faultlab import BASE, COMMIT, FOLDER, MIB, REPO, SIZES, TOTAL
+from tests.lab.hf_weights.faultlab import BASE, COMMIT, FOLDER, MIB, PORT, REPO, SIZES, TOTAL
 
 pytestmark = pytest.mark.lab
 
@@ -84,6 +84,29 @@ def test_a_killed_controller_does_not_end_the_download_and_the_next_apply_goes_o
     assert second.returncode == 0, log
     assert times_asked_for(lab, "a.safetensors") == 1
     assert_proved(lab, apply.home)
+
+
+def test_what_a_killed_apply_left_serving_goes_with_the_next_that_has_nothing_to_bring(lab, apply):
+    lent = "/var/lib/twinspark/weights/copy-secret"
+    running = "[ $(systemctl show --property=SubState --value twinspark-job-weights-pull) = running ]"
+    lab.shape("add")
+    try:
+        first = apply()
+        lab.until(lab.other, running, 120)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
+    finally:
+        lab.shape("del")
+    lab.until(lab.other, f"! {running}", 120)
+    lab.run(lab.head, f"systemctl is-active twinspark-job-weights-serve && sudo test -e {lent}")
+    second = apply()
+    log = second.communicate()[0]
+    assert second.returncode == 0, log
+    assert_proved(lab, apply.home)
+    for host in (lab.head, lab.other):
+        assert "weights-serve" not in lab.run(host, "sudo ls /var/lib/twinspark/jobs")
+        lab.run(host, f"! sudo test -e {lent}")
+    assert lab.run(lab.head, f"ss -Hltn 'sport = :{PORT}'") == ""
 
 
 @pytest.mark.parametrize(

@@ -34,13 +34,6 @@ def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, A
         raise AnsibleFilterError(str(error)) from error
 
 
-def twinspark_connection(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each host's variables that bear on the checking of host keys: {{ hosts | twinspark_connection(hostvars) }}."""
-    return {
-        host: {name: settings[host][name] for name in _host_keys.VARIABLES if name in settings[host]} for host in hosts
-    }
-
-
 def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
     """Every path from host, one a rail and peer: {{ twinspark_fabric | twinspark_paths(host) }}."""
     return _fabric.paths_of(entries, host)
@@ -85,7 +78,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "twinspark_fabric": twinspark_fabric,
-            "twinspark_connection": twinspark_connection,
+            "twinspark_unpinned": _host_keys.unpinned,
             "twinspark_paths": twinspark_paths,
             "twinspark_network_plan": twinspark_network_plan,
             "twinspark_network_verdicts": twinspark_network_verdicts,

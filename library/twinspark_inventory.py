@@ -52,14 +52,13 @@ options:
     description: Host name to its C(ansible_port).
     type: dict
     default: {}
-  connection:
-    description: Host name to those of its connection variables that bear on the checking of host keys.
-    type: dict
-    default: {}
-  settings:
-    description: What ansible.cfg and the environment say of the same variables.
-    type: dict
-    default: {}
+  unpinned:
+    description:
+      - What in the connection variables, ansible.cfg or the environment would weaken the checking of host keys, as the
+        sentences of the filter C(twinspark_unpinned). Never the variables themselves, which may hold a password.
+    type: list
+    elements: str
+    default: []
   client_environment:
     description: Host name to the names of the variables in C(hf_weights_client_environment); never their values.
     type: dict
@@ -117,8 +116,7 @@ ARGUMENTS: dict[str, Any] = {
     "first_host": {"type": "raw", "default": 11},
     "mtu": {"type": "raw", "default": 9000},
     "ports": {"type": "dict", "default": {}},
-    "connection": {"type": "dict", "default": {}},
-    "settings": {"type": "dict", "default": {}},
+    "unpinned": {"type": "list", "elements": "str", "default": []},
     "client_environment": {"type": "dict", "default": {}},
     "project_dir": {"type": "path", "required": True},
 }

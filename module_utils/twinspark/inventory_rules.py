@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import fabric, host_keys
+from . import fabric
 from .proofs import STAGES
 from .secret_names import secret_names
 
@@ -44,9 +44,8 @@ OURS = 0.75
 class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
-    `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `connection` holds those
-    variables of host_keys.VARIABLES that each host has, `settings` what ansible.cfg and the environment say of them to
-    a host that has none. `client_environment` names the variables, never their values, in each host's
+    `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `unpinned` are the sentences of
+    host_keys.unpinned. `client_environment` names the variables, never their values, in each host's
     hf_weights_client_environment.
     """
 
@@ -59,8 +58,7 @@ class Inventory:
     first_host: Any = 11
     mtu: Any = 9000
     ports: Mapping[str, Any] = field(default_factory=dict)
-    connection: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    unpinned: Sequence[str] = ()
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -83,7 +81,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         *same_address(inventory.addresses),
         *bad_profile(inventory.profile, known.profiles, inventory.profile_given),
     ]
-    found += [*unpinned(inventory), *secret_environment(inventory.client_environment)]
+    found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
@@ -93,13 +91,6 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
     for rank, (host, address) in enumerate(inventory.addresses.items()):
         found += bad_rails(host, address, inventory.rails.get(host, ()), first + rank)
     return [*found, *rails_differ(inventory.rails)] or no_fabric(inventory)
-
-
-def unpinned(inventory: Inventory) -> list[str]:
-    """What would let in a host whose key nobody has compared."""
-    found = [text for host, held in inventory.connection.items() for text in host_keys.problems(host, held)]
-    # Ansible mixes the first host's variables into its settings, so they are looked at where no host is to blame.
-    return found or host_keys.problems("ansible.cfg or the environment", inventory.settings)
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
@@ -208,13 +199,18 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
     for name in sorted(set(variables) - known.variables):
         if name.startswith(("_", "ansible_")):
             continue
-        ours = name.startswith(OWN_PREFIX) or any(name.startswith(f"{role}_") for role in known.roles)
+        ours = is_ours(name, known.roles)
         near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)
         if near:
             found.append(f"the variable {name} {nothing}: did you mean {near[0]}?")
         elif ours:
             found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
     return found
+
+
+def is_ours(name: str, roles: Iterable[str]) -> bool:
+    """Whether a variable's name is one that this project or a role of it would have."""
+    return name.startswith((OWN_PREFIX, *(f"{role}_" for role in roles)))
 
 
 def bad_rails(host: str, address: str, rails: Any, number: int) -> list[str]:

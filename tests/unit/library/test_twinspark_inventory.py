@@ -40,7 +40,7 @@ def play(
     inventory: Path, *words: str, playbook: str = "playbooks/preflight.yml", **more: str
 ) -> subprocess.CompletedProcess[str]:
     """The first play of site.yml by plain Ansible: it asks no host for anything."""
-    folder = inventory.parent
+    folder = inventory.parent if inventory.is_file() else inventory
     if not (folder / "group_vars").exists():
         (folder / "group_vars").symlink_to(ROOT / "group_vars")
     return subprocess.run(
@@ -117,11 +117,105 @@ def test_an_ini_inventory_may_not_switch_off_the_checking_of_host_keys(tmp_path:
     assert "twinspark: spark1: " in done.stdout
 
 
+LAX = "-o StrictHostKeyChecking="
+# In spelling: something to refuse where nothing weakens the checking, so that no host is asked.
+SPELT = "twinspark_profil: x"
+PASSED = "twinspark: the variable twinspark_profil means nothing"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "weak"),
+    [
+        ("hosts.yml", "sparks: {vars: {ansible_host_key_checking: false}}", "ansible_host_key_checking=False lets any"),
+        (
+            "more.yml",
+            f"sparks: {{children: {{lab: {{hosts: {{spark1: {{ansible_ssh_common_args: {LAX}no}}}}}}}}}}",
+            "StrictHostKeyChecking=no in ansible_ssh_common_args lets any",
+        ),
+        (
+            "group_vars/sparks.yml",
+            "ansible_ssh_extra_args: -o UserKnownHostsFile=/dev/null",
+            "UserKnownHostsFile=/dev/null in ansible_ssh_extra_args lets any",
+        ),
+        (
+            "group_vars/sparks.json",
+            '{"ansible_ssh_executable": "/opt/lax"}',
+            "ansible_ssh_executable=/opt/lax runs another program than ssh",
+        ),
+        ("group_vars/sparks", "ansible_ssh_args: -C", "ansible_ssh_args lacks `-o StrictHostKeyChecking=yes`"),
+        (
+            "host_vars/spark1/ssh",
+            "ansible_scp_extra_args: -oStrictHostKeyChecking=off",
+            "StrictHostKeyChecking=off in ansible_scp_extra_args lets any",
+        ),
+        (
+            "host_vars/spark1.yml",
+            f"ansible_ssh_common_args: \"{{{{ '{LAX}' ~ 'no' }}}}\"",
+            "StrictHostKeyChecking=no in ansible_ssh_common_args lets any",
+        ),
+    ],
+)
+def test_an_inventory_may_not_weaken_the_checking_of_host_keys(tmp_path: Path, file: str, text: str, weak: str) -> None:
+    done = play(folder_with(tmp_path, file, text))
+    assert f"twinspark: spark1: {weak}" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("more.yml", "switches: {hosts: {switch1: {ansible_host_key_checking: false}}}"),
+        ("group_vars/switches.yml", f"ansible_ssh_common_args: {LAX}no"),
+        (
+            "group_vars/sparks.yml",  # as the lab writes it
+            f"ansible_ssh_common_args: -F /dev/null -o UserKnownHostsFile=/s {LAX}yes -o IdentitiesOnly=yes",
+        ),
+        ("group_vars/sparks.yml", "ansible_host_key_checking:"),
+        ("group_vars/sparks.yml", 'ansible_host_key_checking: "{{ true }}"'),
+    ],
+    ids=["another host", "another group", "the lab's arguments", "null", "a template that is true"],
+)
+def test_what_weakens_nothing_may_stay(tmp_path: Path, file: str, text: str) -> None:
+    done = play(folder_with(tmp_path, file, text, SPELT))
+    assert PASSED in done.stdout, done.stdout + done.stderr
+    assert "Besides" not in done.stdout
+
+
+def test_arguments_for_ssh_are_recorded_nowhere(tmp_path: Path) -> None:
+    """ansible-runner records a module's arguments, as -vvv shows them."""
+    text = "ansible_ssh_common_args: -o 'ProxyCommand=sshpass -p very_secret ssh -W %h:%p jump'"
+    done = play(folder_with(tmp_path, "host_vars/spark1.yml", text, SPELT), "-vvv", ANSIBLE_INJECT_INVOCATION="1")
+    assert PASSED in done.stdout
+    assert "module_args" in done.stdout, done.stdout
+    assert "very_secret" not in done.stdout + done.stderr
+
+
+def folder_with(folder: Path, file: str, text: str, more: str = "") -> Path:
+    """An inventory folder with a host, the checkout's settings, and one more file; the folder's path."""
+    site = folder / "site"
+    (site / "group_vars").mkdir(parents=True)
+    (site / "group_vars/all").mkdir()
+    for settings in (ROOT / "group_vars/all").iterdir():
+        (site / "group_vars/all" / settings.name).symlink_to(settings)
+    (site / "group_vars/all/more.yml").write_text(f"{more}\n")
+    (site / "a.yml").write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1}}}\n")
+    target = site / file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(f"{text}\n")
+    return site
+
+
 def test_neither_may_the_environment(tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1}}}\n")
     done = play(inventory, ANSIBLE_HOST_KEY_CHECKING="False")
     assert "twinspark: ansible.cfg or the environment: ansible_host_key_checking=False lets any" in done.stdout
+    done = play(inventory, ANSIBLE_SSH_ARGS="-C")
+    assert (
+        "twinspark: ansible.cfg or the environment: ansible_ssh_args lacks `-o StrictHostKeyChecking=yes`"
+        in done.stdout
+    )
+    done = play(inventory, ANSIBLE_SSH_EXECUTABLE="/opt/lax")
+    assert "twinspark: ansible.cfg or the environment: ansible_ssh_executable=/opt/lax runs another" in done.stdout
 
 
 def test_a_token_in_a_jobs_environment_is_refused_and_not_shown(tmp_path: Path) -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from twinspark.core import host_keys
-from twinspark.core.inventory_rules import did_you_mean
+from twinspark.core.inventory_rules import did_you_mean, is_ours
 from twinspark.core.proofs import STAGES
 from twinspark.core.secret_names import named_in, secret_names
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
-UNPINNED = re.compile(r"host_key_(?:checking|auto_add)$", re.IGNORECASE)
+UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
 UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
 YAML_NAMES = {".yml", ".yaml"}
 # Ansible reads such files of group_vars and host_vars as YAML.
@@ -30,6 +30,15 @@ class UsageError(ValueError):
 
 class _AnyTag(yaml.SafeLoader):
     """Reads a file for its syntax and names only: `!vault` and other tags of Ansible are let through."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """A day that no calendar has, or `!!int x`, is told like any other mistake: PyYAML lets Python complain."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError, LookupError) as error:
+            kind = node.tag.rpartition(":")[2]
+            problem = f"{node.value!r} is no {kind} (if it is meant as text, quote it)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
 _AnyTag.add_multi_constructor("!", lambda loader, suffix, node: None)
@@ -72,31 +81,30 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def inventory(path: Path) -> None:
-    """Every YAML file of the inventory must parse, since Ansible would only warn and go on without it; and none may
-    weaken the checking of host keys. What other formats and templates hold, the first task of every playbook judges.
+def inventory(path: Path, project: Path) -> None:
+    """Every YAML file of the inventory must parse, since Ansible would only warn and go on without it; and no setting
+    may be lost. What the hosts of sparks have in the end, of any format, the first task of every playbook judges.
     """
     if path.is_file() and not os.access(path, os.X_OK):  # an executable one is a program that prints an inventory
         read(path)
-    for file in files(path):
-        for where, held in mappings(loads(file)):
-            plain = {name: value for name, value in held.items() if value is not None and "{{" not in str(value)}
-            found = host_keys.problems(f"{file}{where and f', under {where}'}", plain)
-            if found:
-                raise UsageError(f"{found[0]}. Nothing was changed")
-    overruled(path)
+    overruled(path, {role.name for role in (project / "roles").glob("*")})
 
 
-def overruled(path: Path) -> None:
-    """What `vars:` of a group in the inventory file sets and group_vars/all sets otherwise would be silently lost."""
+def overruled(path: Path, roles: Collection[str]) -> None:
+    """What `vars:` of a group in the inventory file sets and group_vars/all sets otherwise would be silently lost. Only
+    this project's variables are looked at: others may be meant for other hosts, where their owner knows best.
+    """
     folder = path if path.is_dir() else path.parent
     found = files(path)
+    loaded = {file: loads(file) for file in found}
     general = [file for file in found if file.is_relative_to(folder / "group_vars/all") or file.stem == "all"]
-    settings = {name: (value, file) for file in general for name, value in loads(file).items()}
+    settings = {
+        name: (value, file) for file in general for name, value in loaded[file].items() if is_ours(str(name), roles)
+    }
     for file in found:
         if file.parent != folder:
             continue
-        for where, held in mappings(loads(file)):
+        for where, held in mappings(loaded[file]):
             *above, last = where.split(".")
             if last != "vars" or "hosts" in above[-2:-1]:
                 continue
@@ -110,15 +118,26 @@ def overruled(path: Path) -> None:
 
 
 def files(path: Path) -> list[Path]:
-    """The YAML files of an inventory: its own, then those of group_vars and host_vars beside it."""
+    """The YAML files of an inventory: its own, then those of group_vars and host_vars beside it.
+
+    Ansible reads no hidden files and folders there, nor an editor's backups. A file without a suffix, right in
+    group_vars or host_vars, it reads only if a group or host has that name, which is certain of `all` alone.
+    """
     folder = path if path.is_dir() else path.parent
     own = [path] if path.is_file() else [entry for entry in sorted(folder.iterdir()) if entry.is_file()]
     found = [file for file in own if file.suffix in YAML_NAMES]
     for name in ("group_vars", "host_vars"):
-        for parent, _, names in (folder / name).walk(follow_symlinks=True):
-            visible = sorted(entry for entry in names if not entry.startswith(".") and not entry.endswith("~"))
-            found += [parent / entry for entry in visible if Path(entry).suffix in VARIABLES_NAMES]
+        top = folder / name
+        for parent, folders, names in top.walk(follow_symlinks=True):
+            folders[:] = visible(folders)
+            read_there = [parent / entry for entry in visible(names) if Path(entry).suffix in VARIABLES_NAMES]
+            found += [file for file in read_there if file.suffix or parent != top or file.name == "all"]
     return found
+
+
+def visible(names: Sequence[str]) -> list[str]:
+    """Those that Ansible looks at, sorted."""
+    return sorted(name for name in names if not name.startswith(".") and not name.endswith("~"))
 
 
 def mappings(value: Any, where: str = "", seen: tuple[int, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -97,7 +97,7 @@ def perform(
     place: Place, playbooks: Sequence[Path], stages: Sequence[str], extra: Mapping[str, Any], how: Options
 ) -> Exit:
     """Run playbooks and tell what came of it."""
-    precheck.inventory(place.inventory)
+    precheck.inventory(place.inventory, place.project)
     state = RunState(
         {stage: StageState() for stage in stages}, stage_of_plays(place.project), login_of=cache(place.login_of)
     )
@@ -123,7 +123,7 @@ def perform(
 
 def ask(place: Place, question: str) -> Exit:
     """Put one question to the served model and print the answer alone."""
-    precheck.inventory(place.inventory)
+    precheck.inventory(place.inventory, place.project)
     state = RunState({}, {})
     answers: list[str] = []
 

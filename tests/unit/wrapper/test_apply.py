@@ -157,6 +157,8 @@ def test_an_empty_group(site: Site) -> None:
         (["-e", "ansible_host_key_checking=false"], "how host keys are checked"),
         (["-e", "ansible_ssh_extra_args=-o StrictHostKeyChecking=no"], "how host keys are checked"),
         (["-e", "ansible_ssh_args=-o KnownHostsCommand=/x"], "how host keys are checked"),
+        (["-e", "ansible_ssh_args=-C"], "ansible_ssh_args would change how host keys are checked"),
+        (["-e", "ansible_ssh_executable=/x"], "ansible_ssh_executable would change how host keys are checked"),
         (["-e", "abc"], "-e takes name=value, not 'abc'"),
         (["--stage", "rdma", "--from", "rdma"], "--stage excludes --from and --to"),
         (["--from", "rdma", "--to", "network"], "network comes before rdma"),
@@ -202,9 +204,11 @@ def test_a_file_that_is_no_inventory(site: Site, content: bytes, sentence: str) 
 
 
 def test_an_inventory_in_a_circle_ends(site: Site) -> None:
-    site.inventory.write_text("a: &a {b: *a, ansible_host_key_checking: false}\n")
-    with pytest.raises(precheck.UsageError, match="under a: ansible_host_key_checking=False"):
-        precheck.inventory(site.inventory)
+    site.inventory.write_text("a: &a {b: *a, vars: {twinspark_profile: x}}\n")
+    (site.inventory.parent / "group_vars").mkdir()
+    (site.inventory.parent / "group_vars/all.yml").write_text("twinspark_profile: y\n")
+    with pytest.raises(precheck.UsageError, match=r"twinspark_profile under a\.vars is overruled"):
+        precheck.inventory(site.inventory, site.project)
 
 
 @pytest.mark.parametrize(
@@ -265,35 +269,61 @@ def test_an_empty_name_is_no_inventory(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "where"),
+    ("file", "text"),
     [
-        ("hosts.yml", "sparks: {vars: {ansible_host_key_checking: false}}", "hosts.yml, under sparks.vars: "),
-        (
-            "hosts.yml",
-            "sparks: {children: {lab: {hosts: {a: {ansible_ssh_common_args: -o StrictHostKeyChecking=no}}}}}",
-            "hosts.yml, under sparks.children.lab.hosts.a: ",
-        ),
-        ("group_vars/sparks.yml", "ansible_ssh_extra_args: -o UserKnownHostsFile=/dev/null", "group_vars/sparks.yml: "),
-        ("host_vars/spark1/ssh", "ansible_scp_extra_args: -oStrictHostKeyChecking=off", "host_vars/spark1/ssh: "),
+        ("group_vars/README", b"settings: of\n  - every group\n"),
+        ("group_vars/Makefile", b"all:\n\techo\n"),
+        ("group_vars/.git/index", b"DIRC\0\0\xff"),
+        ("host_vars/.git/HEAD", b"- a\n"),
+        ("group_vars/sparks/.note/x.yml", b"- a\n"),
+        ("group_vars/old~/x.yml", b"- a\n"),
+        ("group_vars/switches.yml", b"ansible_ssh_common_args: -o StrictHostKeyChecking=no\n"),
     ],
 )
-def test_an_inventory_may_not_weaken_the_checking_of_host_keys(site: Site, file: str, text: str, where: str) -> None:
-    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+def test_what_ansible_reads_for_no_host_of_sparks_may_stay(site: Site, file: str, text: bytes) -> None:
     target = site.inventory.parent / file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(f"{text}\n")
+    target.parent.mkdir(parents=True)
+    target.write_bytes(text)
+    precheck.inventory(site.inventory, site.project)
+
+
+@pytest.mark.parametrize("file", ["group_vars/all", "group_vars/sparks/README", "host_vars/spark1/deep/ssh"])
+def test_a_file_without_a_suffix_that_ansible_reads_must_parse(site: Site, file: str) -> None:
+    target = site.inventory.parent / file
+    target.parent.mkdir(parents=True)
+    target.write_text("a: b: c\n")
+    with pytest.raises(precheck.UsageError, match=f"{file} is not YAML at line 1, column 5"):
+        precheck.inventory(site.inventory, site.project)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("2026-02-30", "'2026-02-30' is no timestamp"),
+        ("!!int x", "'x' is no int"),
+        ("!!float x", "'x' is no float"),
+        ("!!bool x", "'x' is no bool"),
+        ("!!timestamp x", "'x' is no timestamp"),
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_one_sentence(site: Site, value: str, sentence: str) -> None:
+    site.inventory.write_text(f"sparks:\n  vars: {{day: {value}}}\n")
     done = site.twinspark("apply")
-    assert done.returncode == 2
-    assert f"{site.inventory.parent}/{where}" in done.stderr
-    assert "lets any machine answer for the host: remove it, log in once by hand" in done.stderr
-    assert not (site.state / "sites").exists()
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{site.inventory} is not YAML at line 2, column 15: {sentence} (if it is meant as text, quote it)" in (
+        done.stderr
+    )
 
 
-def test_what_the_lab_writes_may_stay(site: Site) -> None:
-    strict = "-F /dev/null -o UserKnownHostsFile=/s -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes"
-    site.hosts(spark1={**LOCAL, "ansible_ssh_common_args": strict, "ansible_host_key_checking": "{{ true }}"})
-    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
-    assert site.twinspark("apply").returncode == 0
+def test_settings_of_other_hosts_are_their_owners_business(site: Site) -> None:
+    (site.project / "roles/hf_weights").mkdir(parents=True)
+    (site.inventory.parent / "group_vars").mkdir()
+    (site.inventory.parent / "group_vars/all.yml").write_text("{ansible_user: nvidia, hf_weights_streams: 4}\n")
+    site.inventory.write_text("switches: {vars: {ansible_user: admin}}\n")
+    precheck.inventory(site.inventory, site.project)
+    site.inventory.write_text("sparks: {vars: {hf_weights_streams: 2}}\n")
+    with pytest.raises(precheck.UsageError, match=r"hf_weights_streams under sparks\.vars is overruled"):
+        precheck.inventory(site.inventory, site.project)
 
 
 def test_a_playbook_at_fault_is_our_fault(site: Site) -> None:

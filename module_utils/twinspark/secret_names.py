@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-SECRET = re.compile(r"(?:token|pass|password|passwd|passphrase|secret|api_?key|private_key)$", re.IGNORECASE)
-# A name with a value, in JSON, YAML, a list of NAME=VALUE, or a URL.
-NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[\"']?\s*[=:]")
+# `pass` and `key` are the end of many words, so they must be a word of their own there; a public key is none, nor is the
+# key of a host. A model's own tokens are no secret either.
+SECRET = re.compile(
+    r"(?:(?<!stop[_.-])(?<!(?:eos|bos|pad|unk)[_.-])token|(?:^|[_.-])pass|password|passwd|passphrase|secret"
+    r"|(?:api|access|private)key|(?<!public)(?<!host)[_.-]key)$",
+    re.IGNORECASE,
+)
+# A name with a value, in JSON (also in a JSON text), YAML, a list of NAME=VALUE, or a URL.
+NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[\\\"']*\s*[=:]")
 
 
 def secret_names(names: Iterable[str]) -> list[str]:

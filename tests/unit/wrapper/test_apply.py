@@ -152,6 +152,7 @@ def test_an_empty_group(site: Site) -> None:
         (["-e", "hf_weights_client_environment={HF_TOKEN: abc}"], "HF_TOKEN in hf_weights_client_environment looks"),
         (["-e", "hf_weights_client_environment=HF_TOKEN=abc"], "HF_TOKEN in hf_weights_client_environment looks"),
         (["-e", 'a={"b": [{"hub-token": "abc"}]}'], "hub-token in a looks like a secret"),
+        (["-e", 'a="{\\"HF_TOKEN\\": \\"abc\\"}"'], "HF_TOKEN in a looks like a secret"),
         (["-e", '{"a": {"HF_TOKEN": "abc"}}'], "-e takes name=value, not a mapping or a file"),
         (["-e", "@secrets.yml"], "-e takes name=value, not a mapping or a file"),
         (["-e", "ansible_host_key_checking=false"], "how host keys are checked"),
@@ -357,6 +358,11 @@ def test_variables_arrive_with_their_types(site: Site) -> None:
     )
     done = site.twinspark("apply", "-e", "flag=true", "-e", "number=3", "-e", "text=a=b", "--override", "rdma")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_host_that_is_named_like_a_secret_is_none() -> None:
+    given = "http://compass:8080"
+    assert precheck.extra_vars([f"hf_weights_endpoint={given}"]) == {"hf_weights_endpoint": given}
 
 
 def test_old_runs_are_dropped(site: Site) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-# `pass` and `key` are the end of many words, so they must be a word of their own there; a public key is none, nor is the
-# key of a host. A model's own tokens are no secret either.
+# `pass` and `key` are the end of many words, so they must be a word of their own there; a public key is none, nor is
+# the key of a host. A model's own tokens are no secret either.
 SECRET = re.compile(
     r"(?:(?<!stop[_.-])(?<!(?:eos|bos|pad|unk)[_.-])token|(?:^|[_.-])pass|password|passwd|passphrase|secret"
     r"|(?:api|access|private)key|(?<!public)(?<!host)[_.-]key)$",

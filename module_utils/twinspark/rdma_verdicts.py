@@ -93,7 +93,7 @@ def report(
             "estimate_seconds": plan["seconds"],
             "facts": {host: fact.get("devices") for host, fact in facts["before"].items()},
             "tools": {host: fact.get("tools") for host, fact in facts["before"].items()},
-            "runs": [_kept(run) for run in (*runs["client"], *runs["server"])],
+            "runs": [_kept(run) for run in (*runs["client"], *runs["server"]) if "client" in ends[run["key"]]],
         },
     }
 

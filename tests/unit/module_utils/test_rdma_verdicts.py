@@ -221,6 +221,8 @@ def test_a_spare_takes_the_place_of_an_attempt_that_perftest_lost_and_the_report
     ]
     figure = next(m for m in result["measurements"] if m["subject"] == "rail1 spark1 -> spark2")
     assert figure["repeats"] == 3
+    sides = [run["side"] for run in result["evidence"]["runs"]]
+    assert sides.count("client") == sides.count("server") == PLAN["runs"] + 2  # no spare that was not needed
     assert [run["key"] for run in result["evidence"]["runs"] if run.get("replaced")] == [
         f"rail1-{a}-{b}-write_bw-alone-1" for a, b in (NAMES, NAMES[::-1])
     ]

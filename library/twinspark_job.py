@@ -39,9 +39,12 @@ RETURN = r"""
 job: {description: "Its state: absent, running, done, failed.", type: dict, returned: always}
 """
 
+import contextlib
+import fcntl
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +63,17 @@ ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["started", "absent"], "default": "started"},
     "force": {"type": "bool", "default": False},
 }
+
+
+LOCKS = Path("/run/lock")
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Of two runs at once, the second decides when the first has, and finds what that one has started."""
+    with (LOCKS / f"twinspark-job-{name}").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def recorded(folder: Path) -> dict[str, Any]:
@@ -110,6 +124,12 @@ def remove(module: AnsibleModule, name: str, folder: Path) -> None:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    with contextlib.nullcontext() if module.check_mode else alone(module.params["name"]):
+        decide(module)
+
+
+def decide(module: AnsibleModule) -> None:
+    """Look at the job, bring it to what it should be, and say so."""
     params = module.params
     folder = Path(jobs.JOBS_DIR) / params["name"]
     if params["state"] == "absent":

@@ -1,0 +1,65 @@
+"""Two runs that want the same job at the same moment."""
+
+import getpass
+import threading
+import time
+
+import pytest
+
+ARGUMENTS = {
+    "name": "weights-serve", "argv": ["/bin/true"], "user": getpass.getuser(), "chdir": "/", "environment": {},
+    "environment_file": "", "digest_extra": "", "state": "started", "force": True,
+}  # fmt: skip
+
+
+class Systemd:
+    """systemd's part: a unit that is there can't be started again. Every look takes a while, as a real one does."""
+
+    def __init__(self):
+        self.running, self.refused = False, 0
+
+    def run_command(self, argv):
+        if argv[:2] == ["systemctl", "show"]:
+            seen = "active" if self.running else "inactive"
+            time.sleep(0.05)
+            return 0, f"LoadState=loaded\nActiveState={seen}\nSubState={'running' if self.running else 'dead'}\n", ""
+        if argv[0] == "systemd-run":
+            self.refused += self.running
+            code, self.running = (1, True) if self.running else (0, True)
+            return code, "", "Unit twinspark-job-weights-serve.service was already loaded" * code
+        return 0, "", ""
+
+
+class Module:
+    """An AnsibleModule as far as the module looks at it; what it would print is kept."""
+
+    check_mode = False
+
+    def __init__(self, systemd):
+        self.params, self.run_command, self.said = ARGUMENTS, systemd.run_command, {}
+
+    def exit_json(self, **result):
+        self.said = result
+
+    def fail_json(self, **result):
+        self.said = {"failed": True, **result}
+        raise SystemExit(1)
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_runs_at_once_start_one_job_and_share_it(load_module, monkeypatch, tmp_path, number):
+    library = load_module("twinspark_job")
+    monkeypatch.setattr(library, "LOCKS", tmp_path)
+    monkeypatch.setattr(library.jobs, "JOBS_DIR", str(tmp_path / "jobs"))
+    systemd = Systemd()
+    modules = [Module(systemd) for _ in range(number)]
+    waiting = iter(modules)
+    monkeypatch.setattr(library, "AnsibleModule", lambda *a, **k: next(waiting))
+    threads = [threading.Thread(target=library.main) for _ in modules]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert systemd.refused == 0
+    assert sorted(module.said["changed"] for module in modules) == [False] * (number - 1) + [True]
+    assert {module.said["job"]["state"] for module in modules} == {"running"}

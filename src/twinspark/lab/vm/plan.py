@@ -15,9 +15,9 @@ RAIL_PORTS = {"enp1s0f1np1": 7001, "enP2p1s0f1np1": 7002}
 CABLE_BYTES = 32 * 2**20
 MIB = 1500  # memory of a host; perftest's buffers and systemd need a third of it
 KVM = ("kvm", "max,-arch-capabilities")  # this feature can't be set everywhere, and nothing here needs it
-# A plain processor takes no more time than the emulator's best. Without cx16, since QEMU 7.2's cmpxchg16b leaves flags
-# that are none: an interrupt right after it, in the kernel's allocator, ended in a double fault twice, after 10 and 47
-# minutes.
+# A plain processor takes no more time than the emulator's best. Without cx16: two kernels died of a double fault in
+# their allocator, after 10 and 47 minutes, with flags that were none, as QEMU 7.2's cmpxchg16b may leave them. None
+# died since.
 TCG = ("tcg", "Nehalem,-cx16")
 
 

@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-ROLES := preflight peer_ssh cx7_network rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+NETWORK_ROLES := preflight peer_ssh cx7_network
+SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
 # On VM hosts. Not a part of `test`: under emulation on two processors they take longer than all the rest. CI runs the first one.
 VM_SCENARIOS := rdma_verify_vm rdma_faults_vm cx7_network_vm cx7_network_manager_vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test lint unit molecule molecule-vm molecule-down lock
+.PHONY: help setup demo demo-down test lint unit molecule molecule-vm molecule-down lock test-services test-aside
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +22,17 @@ demo: setup  ## The main job on the lab: two hosts, preflight to evaluate, a rep
 demo-down: setup  ## Take down what `make demo` started
 	@twinspark lab down --name lab
 
-test: setup lint unit molecule  ## Lint, unit and contract tests, one Molecule scenario a role
+# Two jobs beside each other, each with a lab of its own: one waits for its hosts while the other works.
+test: setup  ## Lint, unit and contract tests, one Molecule scenario a role
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-services test-aside
+
+test-services:
+	@scripts/molecule --only $(SERVICE_ROLES)
+
+test-aside:
+	@scripts/aside scripts/lint
+	@scripts/aside pytest tests -m 'not lab'
+	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule $(NETWORK_ROLES)
 
 lint: setup  ## ansible-lint (production), yamllint, ruff, mypy
 	@scripts/lint
@@ -33,7 +44,7 @@ molecule: setup  ## Molecule on a lab of its own (ROLE=rdma_verify for one role)
 ifdef ROLE
 	@scripts/$(if $(filter %_vm,$(ROLE)),molecule-vm,molecule --only) $(ROLE)
 else
-	@scripts/molecule $(ROLES)
+	@scripts/molecule $(NETWORK_ROLES) $(SERVICE_ROLES)
 endif
 
 molecule-vm: setup  ## Molecule on VM hosts, with real RDMA, reboots and cut connections; slow without KVM
@@ -41,6 +52,7 @@ molecule-vm: setup  ## Molecule on VM hosts, with real RDMA, reboots and cut con
 
 molecule-down: setup  ## Take down the labs of the Molecule scenarios
 	@twinspark lab down --name molecule
+	@twinspark lab down --name molecule-network
 	@twinspark lab down --name molecule-vm
 
 lock: setup  ## Write the pins anew from pyproject.toml

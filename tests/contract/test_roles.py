@@ -1,6 +1,7 @@
 """Promises between the files of a role, and between roles and playbooks."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,11 @@ def test_a_role_has_a_molecule_scenario_with_a_verification(role):
     scenario = ROOT / "molecule" / role
     assert (scenario / "converge.yml").exists()
     assert list((scenario / "tests").glob("test_*.py"))
+
+
+def test_make_test_runs_every_role_s_scenario_once():
+    found = re.findall(r"^(?:NETWORK|SERVICE)_ROLES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(" ".join(found).split()) == ROLES
 
 
 @pytest.mark.parametrize(("stage", "role"), STAGE_ROLES.items())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from .proofs import digest
+from .rendezvous import NFT, rules_text
 
 LABEL = "io.twinspark.engine"
 HF_HOME = "/root/.cache/huggingface"
@@ -47,7 +48,10 @@ class Engine:
     volumes: Sequence[str] = ()
     rdma: bool = True
     drop_page_cache: bool = True
+    close_rendezvous: bool = True
     env_file: str = "/etc/twinspark/vllm.env"
+    rules_file: str = "/etc/twinspark/vllm.nft"
+    rules_table: str = "twinspark_vllm"
     secret_env_file: str = ""
     secret_digest: str = ""
     start_tries: int = 3
@@ -168,9 +172,18 @@ def quoted(argument: str) -> str:
     return text if plain else f'"{text}"'
 
 
+def closes(engine: Engine, rank: int, ranks: int) -> bool:
+    """Whether this rank holds a rendezvous that has to be closed."""
+    return engine.close_rendezvous and rank == 0 and ranks > 1
+
+
 def unit_text(engine: Engine, run: Sequence[str], rank: int, ranks: int) -> str:
-    """The systemd unit of one rank. Tries are bounded: restarts without end have wedged hosts of unified memory."""
+    """The systemd unit of one rank. Tries are bounded: restarts without end have wedged hosts of unified memory.
+
+    Rank 0 starts only once its rendezvous is closed, after a boot as well.
+    """
     start = " \\\n    ".join(quoted(word) for word in run)
+    close = f"ExecStartPre={NFT} --file {engine.rules_file}\n" if closes(engine, rank, ranks) else ""
     drop = "ExecStartPre=-/usr/bin/sync\nExecStartPre=-/usr/sbin/sysctl --quiet --write vm.drop_caches=3\n"
     return f"""# Managed by twinspark; changes are overwritten by the next `twinspark apply --stage serve`.
 [Unit]
@@ -184,7 +197,7 @@ StartLimitBurst={engine.start_tries}
 [Service]
 Type=exec
 ExecStartPre=-{DOCKER} rm --force {engine.name}
-{drop if engine.drop_page_cache else ""}ExecStart={start}
+{close}{drop if engine.drop_page_cache else ""}ExecStart={start}
 ExecStop={DOCKER} stop --time 20 {engine.name}
 ExecStopPost=-{DOCKER} rm --force {engine.name}
 SuccessExitStatus=143
@@ -196,6 +209,16 @@ KillMode=mixed
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def rules(engine: Engine, entry: Mapping[str, Any], ranks: int) -> str:
+    """The nftables rules of one host; empty where there is nothing to close."""
+    if not closes(engine, int(entry["rank"]), ranks):
+        return ""
+    try:
+        return rules_text(engine.rules_table, engine.master_port, [rail["interface"] for rail in entry["rails"]])
+    except ValueError as error:
+        raise EngineError(str(error)) from error
 
 
 def plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> dict[str, Any]:
@@ -217,6 +240,7 @@ def plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> d
         "env_text": env_text(env),
         "digest": mark,
         "unit_text": unit_text(engine, docker_argv(engine, argv, mark), rank, ranks),
+        "rules_text": rules(engine, entry, ranks),
         "problems": problems(engine, ranks),
     }
 

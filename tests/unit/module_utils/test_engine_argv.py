@@ -145,6 +145,25 @@ def test_the_unit_bounds_its_tries_and_carries_the_digest():
     assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2)["unit_text"]
 
 
+def test_rank_0_starts_behind_closed_rules_and_no_other_rank_has_any():
+    head = engine.plan(base(), {**WORKER, "rank": 0}, 2)
+    assert 'iifname != { "lo", "enp1s0f1np1", "enP2p1s0f1np1" } tcp dport 29501 reject' in head["rules_text"]
+    assert "ExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in head["unit_text"]
+    open_on_purpose = engine.plan(base(close_rendezvous=False), {**WORKER, "rank": 0}, 2)
+    alone = engine.plan(base(tensor_parallel=1), {**WORKER, "rank": 0, "rails": []}, 1)
+    for plan in (engine.plan(base(), WORKER, 2), open_on_purpose, alone):
+        assert plan["rules_text"] == ""
+        assert "nft" not in plan["unit_text"]
+    # The engine's own command is the same: closing the port restarts nobody.
+    assert head["digest"] == open_on_purpose["digest"]
+
+
+def test_an_interface_that_nft_could_not_take_is_refused():
+    rails = [{**RAILS[0], "interface": 'rail" accept'}]
+    with pytest.raises(engine.EngineError, match="no name of an interface"):
+        engine.plan(base(), {"host": "spark1", "rank": 0, "rails": rails}, 2)
+
+
 def test_the_environment_file_is_unquoted_lines():
     assert engine.env_text({"B": "2", "A": "x y"}) == "A=x y\nB=2\n"
     with pytest.raises(engine.EngineError, match="line break"):

@@ -20,6 +20,14 @@ AnsibleModule({}).fail_json(msg="weights needs a proof of rdma, and there is non
 """
 
 
+def touch(path: Path) -> dict[str, Any]:
+    """A task that leaves a file named after the host in the folder *path*."""
+    return {
+        "name": "Leave a mark",
+        "ansible.builtin.copy": {"dest": f"{path}/{{{{ inventory_hostname }}}}", "content": "x", "mode": "0600"},
+    }
+
+
 @dataclass
 class Site:
     """The checkout, its inventory, and the state folder of one test."""

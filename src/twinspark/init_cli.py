@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -126,10 +127,12 @@ def ask(
 
 
 def write(target: Path, text: str, project: Path) -> None:
-    """Write the inventory, and beside it the link by which the project's settings arrive; an old file is kept."""
+    """Write the inventory, and beside it the link by which the project's settings arrive; every older file is kept."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        shutil.copy2(target, target.with_name(f"{target.name}.old"))
+        # Ansible passes over names that end in ~ when it reads the folder as an inventory.
+        numbered = (target.with_name(f"{target.name}.{number}~") for number in itertools.count(1))
+        shutil.copy2(target, next(path for path in numbered if not path.exists()))
     settings = target.parent / "group_vars"
     link = settings / "all"
     if not link.exists() and not settings.is_symlink():

@@ -1,5 +1,9 @@
 """`twinspark init` before it asks a host: addresses, and consent."""
 
+import json
+import os
+import subprocess
+
 import pytest
 
 from twinspark import init_cli
@@ -38,7 +42,21 @@ def test_what_was_there_is_kept_beside_it(tmp_path):
     init_cli.write(target, "first", tmp_path)
     assert (target.parent / "group_vars/all").is_symlink()
     init_cli.write(target, "second", tmp_path)
-    assert (target.read_text(), target.with_name("hosts.yml.old").read_text()) == ("second", "first")
+    init_cli.write(target, "third", tmp_path)
+    kept = {path.name: path.read_text() for path in target.parent.glob("hosts*")}
+    assert kept == {"hosts.yml": "third", "hosts.yml.1~": "first", "hosts.yml.2~": "second"}
+
+
+def test_ansible_takes_nothing_that_is_kept_for_an_inventory(tmp_path):
+    target = tmp_path / "inventory/hosts.yml"
+    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark3: {}}}\n", tmp_path)
+    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark2: {}}}\n", tmp_path)
+    listed = subprocess.run(
+        ["ansible-inventory", "-i", str(target.parent), "--list"],
+        env={**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(listed.stdout)["sparks"]["hosts"] == ["spark1", "spark2"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_the_ranks_meet_on_a_rail_and_nowhere_else(host, is_head):
             assert "dport 29501" in host.check_output("nft list table inet twinspark_vllm")
         return
     management = host.backend.ansible_runner.get_variables(HEAD)["ansible_host"]
-    for address, meets in ((management, False), ("192.168.177.1", True)):
+    for address, meets in ((management, False), ("192.168.177.11", True)):
         knock = host.run(f"timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/29501'")
         assert (knock.rc == 0) == meets, address
         assert meets or "refused" in knock.stderr

@@ -77,6 +77,7 @@ class FilterModule:
             "twinspark_image_verdicts": twinspark_image_verdicts,
             "twinspark_image_measurements": twinspark_image_measurements,
             "twinspark_ssh_argv": _ssh.peers,
+            "twinspark_endpoint_url": _serve.endpoint_url,
             "twinspark_serve_plan": twinspark_serve_plan,
             "twinspark_serve_inputs": twinspark_serve_inputs,
             "twinspark_serve_measurements": _serve.measurements,

@@ -43,6 +43,7 @@ canary:
     received, sent, rdma_received, rdma_sent).
   type: dict
   returned: always
+answer: {description: "The whole answer, without what the model thought before.", type: str, returned: always}
 """
 
 import json
@@ -119,7 +120,7 @@ def main() -> None:
     wanted = canary.Wanted(params["min_tokens"], params["timeout"], params["expect"])
     judged = canary.judge(answer, error, seconds, wanted)
     judged["rails"] = canary.moved(before, read_counters(params["rails"]))
-    module.exit_json(changed=False, canary=judged)
+    module.exit_json(changed=False, canary=judged, answer=canary.content(answer))
 
 
 if __name__ == "__main__":

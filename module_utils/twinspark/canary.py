@@ -56,6 +56,12 @@ def judge(answer: Mapping[str, Any], error: str, seconds: float, wanted: Wanted)
     }
 
 
+def content(answer: Mapping[str, Any]) -> str:
+    """What the model answered, without what it thought before; empty when it came to none."""
+    choice = (answer.get("choices") or [{}])[0]
+    return str((choice.get("message") or {}).get("content") or "").strip()
+
+
 def counters(rail: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
     """Name to (sysfs file, bytes a unit) of one rail's counters: the netdev's and the RDMA device's."""
     net = f"/sys/class/net/{rail['interface']}/statistics"

@@ -26,6 +26,12 @@ PHASES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+def endpoint_url(host: str, port: int | str) -> str:
+    """Where the head finds its own endpoint, which listens on *host*: an address of every kind, as a URL has it."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is told to listen on
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
 def journal(text: str) -> list[tuple[float, str]]:
     """Lines of `journalctl --output=short-unix --no-hostname` as (Unix time, message)."""
     found = []

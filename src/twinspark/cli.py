@@ -110,9 +110,18 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 
 @app.command()
-def ask(question: Annotated[str, typer.Argument(help="What to ask.")], inventory: Inventory = None) -> None:
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    inventory: Inventory = None,
+    max_tokens: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="Longest answer, what the model thinks included.")
+    ] = 1024,
+    ask_become: AskBecome = False,
+) -> None:
     """Ask the served model one question; prints the answer."""
-    raise typer.Exit(verbs.ask(Place.find(inventory), question))
+    if not question.strip():
+        raise precheck.UsageError("no question was asked: put it in quotes after `twinspark ask`")
+    raise typer.Exit(verbs.ask(Place.find(inventory), question, max_tokens, become_password(ask_become)))
 
 
 @app.command()

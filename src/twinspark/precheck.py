@@ -31,6 +31,17 @@ class UsageError(ValueError):
 class _AnyTag(yaml.SafeLoader):
     """Reads a file for its syntax and names only: `!vault` and other tags of Ansible are let through."""
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A key that stands twice is told: the second would win, and a host or a setting be lost unheard."""
+        first: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                line = first.setdefault((key.tag, key.value), key.start_mark.line)
+                if line != key.start_mark.line:
+                    problem = f"{key.value!r} stands twice, first in line {line + 1}"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
+
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """A day that no calendar has, or `!!int x`, is told like any other mistake: PyYAML lets Python complain."""
         try:

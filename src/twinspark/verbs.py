@@ -121,7 +121,7 @@ def perform(
     return code
 
 
-def ask(place: Place, question: str) -> Exit:
+def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
     """Put one question to the served model and print the answer alone."""
     precheck.inventory(place.inventory, place.project)
     state = RunState({}, {})
@@ -129,11 +129,11 @@ def ask(place: Place, question: str) -> Exit:
 
     def take(event: Event) -> None:
         state.take(event)
-        if event.kind == "runner_on_ok" and event.action == "ansible.builtin.uri":
-            message = event.result["json"]["choices"][0]["message"]
-            answers.append(str(message.get("content") or "").strip())
+        if event.kind == "runner_on_ok" and event.action == "twinspark_canary":
+            answers.append(event.result["answer"])
 
-    order = Order(place.project, place.inventory, (place.playbook("ask"),), {"ask_question": question})
+    extra = {"ask_question": question, "ask_max_tokens": max_tokens}
+    order = Order(place.project, place.inventory, (place.playbook("ask"),), extra, become_password=become_password)
     outcome = run(order, take)
     if outcome.rc == 0 and answers:
         console.out(answers[-1], highlight=False)

@@ -33,3 +33,12 @@ def test_plain_ansible_stops_at_an_inventory_that_does_not_parse(tmp_path):
     assert done.returncode != 0
     assert "did not find expected" in done.stderr
     assert "PLAY [" not in done.stdout
+
+
+def test_plain_ansible_stops_at_a_host_that_stands_twice(tmp_path):
+    (tmp_path / "hosts.yml").write_text("sparks:\n  hosts:\n    spark1: {a: 1}\n    spark1: {a: 2}\n")
+    argv = ["ansible-playbook", "-i", str(tmp_path), "site.yml"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "spark1" in done.stderr
+    assert "PLAY [" not in done.stdout

@@ -214,3 +214,32 @@ def test_ssh_never_trusts_a_new_host_key():
     assert "StrictHostKeyChecking=yes" in argv
     assert "UserKnownHostsFile=~spark/.ssh/h" in argv
     assert argv.endswith("-l spark 192.168.177.12")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("10.0.0.5", "http://10.0.0.5:8000"),
+        ("spark1.local", "http://spark1.local:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("::", "http://[::1]:8000"),
+        ("fd00::5", "http://[fd00::5]:8000"),
+    ],
+)
+def test_the_head_finds_its_endpoint_wherever_it_listens(host, url):
+    assert serve.endpoint_url(host, 8000) == url
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ({"content": " Paris.\n"}, "Paris."),
+        ({"content": None, "reasoning_content": "Let me think"}, ""),
+        ({"content": "Paris.", "reasoning": "France"}, "Paris."),
+    ],
+)
+def test_an_answer_is_what_comes_after_the_thoughts(message, answer):
+    assert canary.content({"choices": [{"message": message, "finish_reason": "stop"}]}) == answer
+    assert canary.content({}) == ""

@@ -65,6 +65,29 @@ def test_an_inventory_that_does_not_parse(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (
+            "sparks:\n  hosts:\n    spark1: {a: 1}\n    spark1: {a: 2}\n",
+            "line 4, column 5: 'spark1' stands twice, first in line 3",
+        ),
+        ("sparks:\n  vars:\n    x: 1\n    y: 2\n    x: 1\n", "line 5, column 5: 'x' stands twice, first in line 3"),
+    ],
+)
+def test_a_key_that_stands_twice_loses_nothing_unheard(site: Site, text: str, where: str) -> None:
+    site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
+    site.inventory.write_text(text)
+    done = site.twinspark("apply")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{site.inventory} is not YAML at {where}" in done.stderr
+
+
+def test_a_merge_overrides_and_repeats_nothing(site: Site) -> None:
+    site.inventory.write_text("sparks: {hosts: {a: &a {x: 1, y: 2}, b: &b {<<: *a, y: 3}, c: {<<: *b, x: 4}}}\n")
+    assert precheck.loads(site.inventory)["sparks"]["hosts"]["c"] == {"x": 4, "y": 3}
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"- a\n- b\n", "is a list, but a file of an inventory is a mapping"),

@@ -36,10 +36,10 @@ class _AnyTag(yaml.SafeLoader):
         first: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                line = first.setdefault((key.tag, key.value), key.start_mark.line)
-                if line != key.start_mark.line:
-                    problem = f"{key.value!r} stands twice, first in line {line + 1}"
+                if (key.tag, key.value) in first:
+                    problem = f"{key.value!r} stands twice, first in line {first[key.tag, key.value]}"
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                first[key.tag, key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

@@ -72,6 +72,7 @@ def test_an_inventory_that_does_not_parse(site: Site) -> None:
             "line 4, column 5: 'spark1' stands twice, first in line 3",
         ),
         ("sparks:\n  vars:\n    x: 1\n    y: 2\n    x: 1\n", "line 5, column 5: 'x' stands twice, first in line 3"),
+        ("sparks: {hosts: {a: {}, a: {}}}\n", "line 1, column 25: 'a' stands twice, first in line 1"),
     ],
 )
 def test_a_key_that_stands_twice_loses_nothing_unheard(site: Site, text: str, where: str) -> None:

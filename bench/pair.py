@@ -13,11 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from twinspark.core.fabric import fabric
+from ansible.module_utils.twinspark.inventory.fabric import fabric
+
+import twinspark  # noqa: F401 - puts the shared code where the next line finds it
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / "roles/hf_weights/files/twinspark_weights"
-CORE = ROOT / "module_utils/twinspark"
+CORE = ROOT / "module_utils"
 TOOLS = Path(sys.executable).parent
 
 
@@ -86,6 +88,6 @@ class Pair:
     def install(self, host: str, folder: str) -> None:
         """The program that the role's jobs run, as this checkout has it."""
         files = {path.name: path.read_bytes() for path in PROGRAM.glob("*.py")}
-        names = ("__init__", "files", "hubapi", "hubcache", "manifest", "snapshot", "weights")
-        files |= {f"core/{name}.py": (CORE / f"{name}.py").read_bytes() for name in names}
+        for package in ("twinspark/weights", "twinspark_host"):
+            files |= {f"core/{path.relative_to(CORE)}": path.read_bytes() for path in (CORE / package).glob("*.py")}
         self.put(host, folder, files)

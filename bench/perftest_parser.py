@@ -11,7 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-from twinspark.core.perftest import parse
+from ansible.module_utils.twinspark.rdma.perftest import parse
+
+import twinspark  # noqa: F401 - puts the shared code where the next line finds it
 
 HEAD = """\
  WARNING: BW peak won't be measured in this run.

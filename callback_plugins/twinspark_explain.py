@@ -14,7 +14,7 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark.explain import Failure, explain  # noqa: E402
+from ansible.module_utils.twinspark.inventory.explain import Failure, explain
 
 DOCUMENTATION = r"""
 name: twinspark_explain

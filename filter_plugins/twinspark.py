@@ -15,12 +15,12 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import fabric as _fabric  # noqa: E402
-from ansible.module_utils.twinspark import host_keys as _host_keys  # noqa: E402
-from ansible.module_utils.twinspark import known_hosts as _known_hosts  # noqa: E402
-from ansible.module_utils.twinspark import net_verdicts as _net_verdicts  # noqa: E402
-from ansible.module_utils.twinspark import network_plan as _network_plan  # noqa: E402
-from ansible.module_utils.twinspark import preflight as _preflight  # noqa: E402
+from ansible.module_utils.twinspark.inventory import fabric as _fabric
+from ansible.module_utils.twinspark.inventory import host_keys as _host_keys
+from ansible.module_utils.twinspark.inventory import preflight as _preflight
+from ansible.module_utils.twinspark.network import known_hosts as _known_hosts
+from ansible.module_utils.twinspark.network import plan as _network_plan
+from ansible.module_utils.twinspark.network import verdicts as _net_verdicts
 
 
 def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -14,10 +14,10 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import engine_argv as _engine  # noqa: E402
-from ansible.module_utils.twinspark import image as _image  # noqa: E402
-from ansible.module_utils.twinspark import rail_ssh as _ssh  # noqa: E402
-from ansible.module_utils.twinspark import serve as _serve  # noqa: E402
+from ansible.module_utils.twinspark.image import image as _image
+from ansible.module_utils.twinspark.network import rail_ssh as _ssh
+from ansible.module_utils.twinspark.serving import argv as _engine
+from ansible.module_utils.twinspark.serving import serve as _serve
 
 
 def twinspark_image_build(settings: Mapping[str, Any]) -> dict[str, Any]:

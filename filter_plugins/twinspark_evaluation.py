@@ -15,8 +15,8 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import bench as _bench  # noqa: E402
-from ansible.module_utils.twinspark import evaluation as _evaluation  # noqa: E402
+from ansible.module_utils.twinspark.evaluation import bench as _bench
+from ansible.module_utils.twinspark.evaluation import evaluation as _evaluation
 
 
 def twinspark_eval_plan(settings: Mapping[str, Any], inspect: str, log_dir: str) -> dict[str, Any]:

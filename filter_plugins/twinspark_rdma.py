@@ -14,7 +14,11 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import nccl, perftest_run, proofs, rdma_fabric, rdma_plan, rdma_verdicts  # noqa: E402
+from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.rdma import devices as rdma_fabric
+from ansible.module_utils.twinspark.rdma import nccl, perftest_run
+from ansible.module_utils.twinspark.rdma import plan as rdma_plan
+from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 
 Entries = Sequence[Mapping[str, Any]]
 

@@ -13,7 +13,7 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark import hubcache, weights  # noqa: E402
+from ansible.module_utils.twinspark.weights import hubcache, weights
 
 
 def twinspark_weights_proof(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import bench_result
+from ansible.module_utils.twinspark.evaluation import bench_result
 
 ARGUMENTS: dict[str, Any] = {
     "plan": {"type": "path", "required": True},

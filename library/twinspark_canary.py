@@ -54,7 +54,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import canary
+from ansible.module_utils.twinspark.serving import canary
 
 ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "required": True},

@@ -45,7 +45,7 @@ proof: {description: The proof, if any., type: dict, returned: always}
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import proofs
+from ansible.module_utils.twinspark.proof import proofs
 
 ARGUMENTS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": list(proofs.STAGES)},

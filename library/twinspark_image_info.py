@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.docker import daemon_problem, inspected
+from ansible.module_utils.twinspark.image.docker import daemon_problem, inspected
 
 ARGUMENTS: dict[str, Any] = {
     "image": {"type": "str", "required": True},

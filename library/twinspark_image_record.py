@@ -34,8 +34,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.files import write_atomically
-from ansible.module_utils.twinspark.image import previous, recorded
+from ansible.module_utils.twinspark.image.image import previous, recorded
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "entry": {"type": "dict", "required": True},

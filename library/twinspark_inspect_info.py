@@ -41,7 +41,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import evaluation, inspect_log
+from ansible.module_utils.twinspark.evaluation import evaluation, inspect_log
 
 ARGUMENTS: dict[str, Any] = {
     "log_dir": {"type": "path", "required": True},

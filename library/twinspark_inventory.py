@@ -99,7 +99,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.twinspark.inventory_rules import RUNTIME, SETTINGS, Inventory, Known, problems
+from ansible.module_utils.twinspark.inventory.rules import RUNTIME, SETTINGS, Inventory, Known, problems
 
 try:
     import yaml

@@ -49,8 +49,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import jobs
-from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark.proof import jobs
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import discovery
+from ansible.module_utils.twinspark.network import discovery
 
 ARGUMENTS: dict[str, Any] = {
     "host": {"type": "str", "required": True},

@@ -61,9 +61,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import deadman, kernel, netplan, pending
-from ansible.module_utils.twinspark.files import write_atomically
-from ansible.module_utils.twinspark.targets import Targets, differing, diffs
+from ansible.module_utils.twinspark.network import deadman, netplan
+from ansible.module_utils.twinspark_host import kernel, pending
+from ansible.module_utils.twinspark_host.files import write_atomically
+from ansible.module_utils.twinspark_host.targets import Targets, differing, diffs
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "default": "/etc/netplan/40-cx7.yaml"},

@@ -49,7 +49,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import kernel, netplan, owners
+from ansible.module_utils.twinspark.network import netplan, owners
+from ansible.module_utils.twinspark_host import kernel
 
 ARGUMENTS: dict[str, Any] = {
     "interfaces": {"type": "list", "elements": "str", "default": []},

@@ -43,8 +43,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import deadman, kernel, pending
-from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark.network import deadman
+from ansible.module_utils.twinspark_host import kernel, pending
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["undone", "applied", "confirmed"], "required": True},

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},

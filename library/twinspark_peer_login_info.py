@@ -31,7 +31,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import known_hosts
+from ansible.module_utils.twinspark.network import known_hosts
 
 ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},

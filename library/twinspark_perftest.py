@@ -57,10 +57,10 @@ from operator import itemgetter
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import perftest_run
-from ansible.module_utils.twinspark.perftest import READY
-from ansible.module_utils.twinspark.perftest_causes import QUEUE_PAIRS_REFUSED, named
-from ansible.module_utils.twinspark.perftest_run import Ended, outcome, unit_argv
+from ansible.module_utils.twinspark.rdma import perftest_run
+from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.perftest import READY
+from ansible.module_utils.twinspark.rdma.perftest_run import Ended, outcome, unit_argv
 
 Run = dict[str, Any]
 PINGS = 3  # at most, each with a second to answer

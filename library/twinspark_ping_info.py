@@ -33,7 +33,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import kernel
+from ansible.module_utils.twinspark_host import kernel
 
 ARGUMENTS: dict[str, Any] = {
     "paths": {"type": "list", "elements": "dict", "required": True},

@@ -40,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import preflight
+from ansible.module_utils.twinspark.inventory import preflight
 
 ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},

@@ -53,8 +53,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import proofs
-from ansible.module_utils.twinspark.files import write_atomically
+from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": list(proofs.STAGES)},

@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import rdma_facts
+from ansible.module_utils.twinspark.rdma import facts as rdma_facts
 
 ARGUMENTS: dict[str, Any] = {
     "devices": {"type": "list", "elements": "str", "default": []},

@@ -50,11 +50,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import serve
-from ansible.module_utils.twinspark.docker import container, inspected
-from ansible.module_utils.twinspark.engine_argv import LABEL
-from ansible.module_utils.twinspark.engine_causes import cause
-from ansible.module_utils.twinspark.jobs import properties
+from ansible.module_utils.twinspark.image.docker import container, inspected
+from ansible.module_utils.twinspark.proof.jobs import properties
+from ansible.module_utils.twinspark.serving import serve
+from ansible.module_utils.twinspark.serving.argv import LABEL
+from ansible.module_utils.twinspark.serving.causes import cause
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "default": "twinspark-vllm"},

@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.source import fetch_problem, steps
+from ansible.module_utils.twinspark.image.source import fetch_problem, steps
 
 ARGUMENTS: dict[str, Any] = {
     "repo": {"type": "str", "required": True},

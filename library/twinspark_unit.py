@@ -36,8 +36,8 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.jobs import properties
-from ansible.module_utils.twinspark.serve import unit_commands
+from ansible.module_utils.twinspark.proof.jobs import properties
+from ansible.module_utils.twinspark.serving.serve import unit_commands
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},

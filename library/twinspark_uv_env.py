@@ -83,7 +83,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import environments as env
+from ansible.module_utils.twinspark.evaluation import environments as env
 
 STAMP = ".twinspark.json"
 

@@ -51,7 +51,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import hubcache, manifest, snapshot, weights
+from ansible.module_utils.twinspark.weights import hubcache, manifest, weights
+from ansible.module_utils.twinspark_host import snapshot
 
 ARGUMENTS: dict[str, Any] = {
     "repo": {"type": "str", "required": True},

@@ -50,9 +50,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import hubapi, manifest, snapshot
-from ansible.module_utils.twinspark.files import write_atomically
-from ansible.module_utils.twinspark.hubcache import Layout
+from ansible.module_utils.twinspark.weights import manifest
+from ansible.module_utils.twinspark.weights.hubcache import Layout
+from ansible.module_utils.twinspark_host import hubapi, snapshot
+from ansible.module_utils.twinspark_host.files import write_atomically
 
 ARGUMENTS: dict[str, Any] = {
     "repo": {"type": "str", "required": True},

@@ -38,7 +38,8 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark import hubcache, manifest, snapshot
+from ansible.module_utils.twinspark.weights import hubcache, manifest
+from ansible.module_utils.twinspark_host import snapshot
 
 ARGUMENTS: dict[str, Any] = {
     "repo": {"type": "str", "required": True},

@@ -1,10 +1,26 @@
 """What the tests share."""
 
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_file(path: str) -> ModuleType:
+    """A program of a role, imported from its place in the checkout."""
+    file = ROOT / path
+    spec = importlib.util.spec_from_file_location(f"loaded.{file.stem}", file)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def cases(path: Path) -> list[Any]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from twinspark.core.explain import one_line
-from twinspark.core.proofs import STAGES
+from ansible.module_utils.twinspark.inventory.explain import one_line
+from ansible.module_utils.twinspark.proof.proofs import STAGES
 
 from . import __version__, precheck, verbs
 from .become import AskBecome, become_password

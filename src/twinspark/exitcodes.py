@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from twinspark.core import explain
+from ansible.module_utils.twinspark.inventory import explain
 
 
 class Exit(IntEnum):

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-
-from twinspark.core import discovery, host_keys
+from ansible.module_utils.twinspark.inventory import host_keys
+from ansible.module_utils.twinspark.network import discovery
 
 from . import paths, precheck
 from .become import AskBecome, become_password

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from twinspark.core import host_keys
-from twinspark.core.inventory_rules import did_you_mean, is_ours
-from twinspark.core.proofs import STAGES
-from twinspark.core.secret_names import named_in, secret_names
+from ansible.module_utils.twinspark.inventory import host_keys
+from ansible.module_utils.twinspark.inventory.rules import did_you_mean, is_ours
+from ansible.module_utils.twinspark.inventory.secret_names import named_in, secret_names
+from ansible.module_utils.twinspark.proof.proofs import STAGES
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-from twinspark.core.perftest import PerftestError
-from twinspark.core.perftest_json import parse_any
+from ansible.module_utils.twinspark.rdma.perftest import PerftestError
+from ansible.module_utils.twinspark.rdma.perftest_json import parse_any
 
 app = typer.Typer(help="Read what perftest printed.", no_args_is_help=True, rich_markup_mode=None)
 

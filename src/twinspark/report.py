@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.twinspark.proof import proofs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-
-from twinspark.core import proofs
 
 from . import __version__
 from .numbers import figure, figures

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from twinspark.core.explain import Explained, Failure, explain
+from ansible.module_utils.twinspark.inventory.explain import Explained, Failure, explain
 
 from .events import Event, Progress
 from .exitcodes import OF_KIND, Exit

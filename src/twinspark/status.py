@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ansible.module_utils.twinspark.proof import proofs
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from twinspark.core import proofs
 
 from .runstate import duration
 

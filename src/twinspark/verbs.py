@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible.module_utils.twinspark.inventory.explain import inventory_trouble
+from ansible.module_utils.twinspark.proof.proofs import STAGES
 from rich.console import Console
-
-from twinspark.core.explain import inventory_trouble
-from twinspark.core.proofs import STAGES
 
 from . import paths, precheck
 from .events import Event

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from twinspark.core import proofs
+from ansible.module_utils.twinspark.proof import proofs
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks/main.yml").exists())

@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 import yaml
+from ansible.module_utils.twinspark.inventory.rules import SETTINGS
 
-from twinspark.core.inventory_rules import SETTINGS
 from twinspark.exitcodes import MEANING
 from twinspark.verbs import site_stages, stage_of_plays
 

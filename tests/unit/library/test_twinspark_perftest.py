@@ -4,8 +4,7 @@ import socket
 from contextlib import closing
 
 import pytest
-
-from twinspark.core.perftest_causes import QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 
 RUN = {
     "key": "rail1-a-b-write_bw-alone-1", "group": 1, "test": "write_bw", "rail": "rail1", "client_device": "c",

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.evaluation import bench, bench_result
 
 from tests.support import cases
-from twinspark.core import bench, bench_result
 
 SETTINGS = {
     "concurrency": [1, 2],

@@ -5,9 +5,8 @@ import subprocess
 import time
 
 import pytest
-
-from twinspark.core import deadman
-from twinspark.core.pending import live, locked
+from ansible.module_utils.twinspark.network import deadman
+from ansible.module_utils.twinspark_host.pending import live, locked
 
 LINK = {
     "mtu": 1500,

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.twinspark.inventory import fabric
+from ansible.module_utils.twinspark.network import discovery
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import cases
-from twinspark.core import discovery, fabric
 
 LINK = {"mac": "", "driver": "", "pci": "", "hca": "", "phys_port_name": "", "mtu": 1500, "up": True, "carrier": True}
 MAC = bytes.fromhex("020000000001")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.twinspark.serving import argv as engine
 
 from tests.support import cases
-from twinspark.core import engine_argv as engine
 
 HERE = Path(__file__).parent
 RAILS = [

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.serving.causes import DEATHS, cause
 
 from tests.support import cases
-from twinspark.core.engine_causes import DEATHS, cause
 
 HERE = Path(__file__).parent
 

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.evaluation import environments as env
 
 from tests.support import cases
-from twinspark.core import environments as env
 
 PYTHON = "/usr/bin/python3.13"
 

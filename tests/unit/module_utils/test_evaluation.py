@@ -3,9 +3,10 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.evaluation import evaluation, inspect_log
+from ansible.module_utils.twinspark.proof import proofs
 
 from tests.support import cases
-from twinspark.core import evaluation, inspect_log, proofs
 
 HERE = Path(__file__).parent
 CHANCE = {"published": [{"label": "chance", "score": 0.25, "source": "four choices"}], "compare": "chance"}

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.twinspark.inventory.explain import Failure, explain
 
 from tests.support import cases
-from twinspark.core.explain import Failure, explain
 
 CASES = cases(Path(__file__).parent / "cases/explain.yaml")
 

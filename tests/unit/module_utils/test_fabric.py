@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from twinspark.core import fabric
+from ansible.module_utils.twinspark.inventory import fabric
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "fabric.yaml").read_text())
 ARTICLE = [

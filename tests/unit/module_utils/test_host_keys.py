@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.twinspark.inventory import host_keys
 
 from tests.support import cases
-from twinspark.core import host_keys
 
 ROOT = Path(__file__).resolve().parents[3]
 ANY = (

@@ -2,9 +2,8 @@
 
 import pytest
 import yaml
-
-from twinspark.core import image, source
-from twinspark.core.docker import container, daemon_problem, inspected
+from ansible.module_utils.twinspark.image import image, source
+from ansible.module_utils.twinspark.image.docker import container, daemon_problem, inspected
 
 COMMIT = "a" * 40
 VLLM = {"name": "vllm", "repo": "https://example.org/vllm.git", "commit": "b" * 40}

@@ -7,7 +7,9 @@ import tarfile
 
 import pytest
 
-from twinspark.core import image_stream as stream
+from tests.support import load_file
+
+stream = load_file("roles/vllm_image/files/image_stream.py")
 
 
 @pytest.mark.parametrize(

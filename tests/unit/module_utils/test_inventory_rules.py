@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.twinspark.inventory.rules import Inventory, Known, problems
 
 from tests.support import cases
-from twinspark.core.inventory_rules import Inventory, Known, problems
 
 KNOWN = Known(
     variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile"}),

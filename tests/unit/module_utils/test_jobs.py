@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.proof import jobs
 
 from tests.support import cases
-from twinspark.core import jobs
 
 
 def test_start_argv_puts_output_in_the_log_and_secrets_nowhere():

@@ -4,11 +4,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark_host import kernel
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import cases
-from twinspark.core import kernel
 
 # `ip -json address show` of a lab host (iproute2 6.15), shortened to one link.
 ADDRESS = """[{"ifindex":2,"link_index":2,"ifname":"enp1s0f1np1","flags":["BROADCAST","MULTICAST","UP","LOWER_UP"],

@@ -4,8 +4,8 @@ import shutil
 import subprocess
 
 import pytest
-
-from twinspark.core import fabric, known_hosts
+from ansible.module_utils.twinspark.inventory import fabric
+from ansible.module_utils.twinspark.network import known_hosts
 
 RAILS = [
     {"name": "rail1", "interface": "a1", "hca": "h1", "subnet": "192.168.177.0/24"},

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from twinspark.core import manifest
+from ansible.module_utils.twinspark.weights import manifest
 
 COMMIT = "1" * 40
 SHA = "a" * 64

@@ -4,11 +4,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.rdma import nccl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import cases
-from twinspark.core import nccl
 
 CASES = cases(Path(__file__).parent / "cases" / "nccl.yaml")
 DEVICES = {"spark1": ["rocep1s0f1", "roceP2p1s0f1"], "spark2": ["rocep1s0f1", "roceP2p1s0f1"]}

@@ -4,9 +4,11 @@ import copy
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.inventory import fabric
+from ansible.module_utils.twinspark.network import verdicts as net_verdicts
+from ansible.module_utils.twinspark.proof import proofs
 
 from tests.support import cases
-from twinspark.core import fabric, net_verdicts, proofs
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},

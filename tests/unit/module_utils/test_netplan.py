@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.twinspark.inventory import fabric
+from ansible.module_utils.twinspark.network import netplan
+from ansible.module_utils.twinspark.network import plan as network_plan
 
 from tests.support import cases
-from twinspark.core import fabric, netplan, network_plan
 
 HERE = Path(__file__).parent / "cases"
 RAILS = [

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.network import owners
 
 from tests.support import cases
-from twinspark.core import owners
 
 LINKS = [
     {"name": "lo", "mac": "00:00:00:00:00:00", "driver": ""},

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.twinspark.rdma import causes as perftest_causes
+from ansible.module_utils.twinspark.rdma import perftest
+from ansible.module_utils.twinspark.rdma.perftest import PerftestError
+from ansible.module_utils.twinspark.rdma.perftest_json import parse_any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import cases
-from twinspark.core import perftest, perftest_causes
-from twinspark.core.perftest import PerftestError
-from twinspark.core.perftest_json import parse_any
 
 CASES = Path(__file__).parent / "cases"
 RECORDED = [

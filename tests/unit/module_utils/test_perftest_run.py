@@ -3,9 +3,8 @@
 import signal
 
 import pytest
-
-from twinspark.core import perftest_run
-from twinspark.core.perftest_run import Ended, cause_of, ended, outcome
+from ansible.module_utils.twinspark.rdma import perftest_run
+from ansible.module_utils.twinspark.rdma.perftest_run import Ended, cause_of, ended, outcome
 
 GOOD = (
     "                    RDMA_Write BW Test\n"

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.inventory import preflight
+from ansible.module_utils.twinspark.proof import proofs
 
 from tests.support import cases
-from twinspark.core import preflight, proofs
 
 SOUND = {
     "os": {"name": "Ubuntu 24.04.3 LTS", "dgx": "7.2.3"},

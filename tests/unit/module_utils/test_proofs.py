@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.proof import proofs
 from hypothesis import given
 from hypothesis import strategies as st
-
-from twinspark.core import proofs
 
 GOOD = [{"name": "MTU", "ok": True}]
 BAD = [{"name": "bandwidth", "ok": False, "measured": 13.1, "required": 90, "unit": "Gb/s",

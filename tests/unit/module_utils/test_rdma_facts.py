@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-
-from twinspark.core import rdma_facts
+from ansible.module_utils.twinspark.rdma import facts as rdma_facts
 
 
 def write(root: Path, files: dict[str, str]) -> None:

@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 import yaml
-
-from twinspark.core import rdma_plan
-from twinspark.core.fabric import fabric
-from twinspark.core.perftest_run import ports
+from ansible.module_utils.twinspark.inventory.fabric import fabric
+from ansible.module_utils.twinspark.rdma import plan as rdma_plan
+from ansible.module_utils.twinspark.rdma.perftest_run import ports
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},

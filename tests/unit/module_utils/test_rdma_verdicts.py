@@ -3,11 +3,12 @@
 import copy
 
 import pytest
-
-from twinspark.core import rdma_fabric, rdma_plan, rdma_verdicts
-from twinspark.core.fabric import fabric
-from twinspark.core.perftest_causes import QUEUE_PAIRS_REFUSED, named
-from twinspark.core.proofs import build, failures
+from ansible.module_utils.twinspark.inventory.fabric import fabric
+from ansible.module_utils.twinspark.proof.proofs import build, failures
+from ansible.module_utils.twinspark.rdma import devices as rdma_fabric
+from ansible.module_utils.twinspark.rdma import plan as rdma_plan
+from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
+from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},

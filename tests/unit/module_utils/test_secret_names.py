@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.twinspark.inventory.secret_names import named_in
 
 from tests.support import cases
-from twinspark.core.secret_names import named_in
 
 
 @pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/secret_names.yaml"))

@@ -1,8 +1,8 @@
 """What the pair says of itself, and what is made of it."""
 
 import pytest
-
-from twinspark.core import canary, rail_ssh, serve
+from ansible.module_utils.twinspark.network import rail_ssh
+from ansible.module_utils.twinspark.serving import canary, serve
 
 GIB = serve.GIB
 

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.evaluation import stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import cases
-from twinspark.core import stats
 
 # The article's result: 198 questions, 4 epochs.
 ARTICLE = stats.Score(0.886, 0.020, 198, 792)

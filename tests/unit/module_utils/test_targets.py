@@ -1,6 +1,6 @@
 """Files that shall be so, and what a diff tells of them."""
 
-from twinspark.core import targets
+from ansible.module_utils.twinspark_host import targets
 
 
 def test_what_differs_is_told_and_nothing_else(tmp_path):

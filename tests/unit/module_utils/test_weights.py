@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.weights import hubcache, weights
+from ansible.module_utils.twinspark.weights.manifest import Entry, Manifest
+from ansible.module_utils.twinspark_host import hubapi
 
 from tests.support import cases
-from twinspark.core import hubapi, hubcache, weights
-from twinspark.core.manifest import Entry, Manifest
 
 HERE = Path(__file__).parent / "cases"
 SHA = {"aa": "a" * 64, "bb": "b" * 64}

@@ -19,7 +19,7 @@ def program(tmp_path_factory):
     """A function that imports a module of the program by its name."""
     folder = tmp_path_factory.mktemp("program")
     shutil.copytree(ROOT / "roles/hf_weights/files/twinspark_weights", folder, dirs_exist_ok=True)
-    shutil.copytree(ROOT / "module_utils/twinspark", folder / "core", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "module_utils", folder / "core", dirs_exist_ok=True)
     before, known = list(sys.path), set(sys.modules)
     sys.path.insert(0, str(folder))
     yield importlib.import_module

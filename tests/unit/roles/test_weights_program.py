@@ -14,7 +14,7 @@ COMMIT = "1" * 40
 def test_git_s_sum_is_git_s(program, tmp_path):
     path = tmp_path / "w"
     path.write_bytes(b"hello\n")
-    entry = program("core.manifest").Entry("w", 6, "", "ce013625030ba8dba906f756967f9e9ca394464a")
+    entry = program("core.twinspark.weights.manifest").Entry("w", 6, "", "ce013625030ba8dba906f756967f9e9ca394464a")
     assert program("hashing").sums_of(path, entry).git_sha1 == entry.git_sha1
 
 
@@ -25,7 +25,7 @@ def test_file_names_are_no_patterns_to_the_client(program):
 @pytest.fixture
 def cache(program, tmp_path):
     """A cache with one good commit of two paths that share a blob, and one other file."""
-    manifest = program("core.manifest")
+    manifest = program("core.twinspark.weights.manifest")
     contents = {"a": b"same", "deep/b": b"same", "c": b"other"}
     sums = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
     entries = tuple(manifest.Entry(path, len(contents[path]), sums[path]) for path in sorted(contents))
@@ -80,7 +80,7 @@ def test_a_bit_that_rots_under_an_unchanged_stamp_is_found_by_hashing_all_again(
     entry = cache.manifest.entries[1]
     blob = cache.layout.blobs / entry.blob
     blob.write_bytes(b"othes")
-    stamp = program("core.snapshot").stamp_of(blob)
+    stamp = program("core.twinspark_host.snapshot").stamp_of(blob)
     state = json.loads(cache.state_file.read_text())
     state["files"][entry.path]["stamp"] = list(stamp)  # as if the stamp had not changed
     cache.state_file.write_text(json.dumps(state))
@@ -126,7 +126,7 @@ NONSENSE = [
 @pytest.mark.parametrize("nonsense", NONSENSE, ids=map(json.dumps, NONSENSE))
 def test_a_state_file_of_another_form_is_as_good_as_none_and_all_is_hashed_again(program, cache, nonsense):
     cache.state_file.write_text(json.dumps(nonsense))
-    snapshot, weights = program("core.snapshot"), program("core.weights")
+    snapshot, weights = program("core.twinspark_host.snapshot"), program("core.twinspark.weights.weights")
     state = snapshot.read_state(cache.state_file)
     judgement = weights.judge(cache.manifest, state, snapshot.look_at(cache.layout, cache.manifest))
     assert set(judgement.files.values()) == {"unhashed"}
@@ -145,9 +145,10 @@ def directory(program, tmp_path):
     for path, content in contents.items():
         (source / path).write_bytes(content)
     sizes = {path: len(content) for path, content in contents.items()}
-    layout = program("core.hubcache").Layout(str(tmp_path / "home"), "o/n")
+    layout = program("core.twinspark.weights.hubcache").Layout(str(tmp_path / "home"), "o/n")
     layout.own.mkdir(parents=True)
-    layout.manifest(COMMIT).write_text(program("core.manifest").from_directory(sizes, "o/n", COMMIT).dump())
+    sizes_of = program("core.twinspark.weights.manifest").from_directory
+    layout.manifest(COMMIT).write_text(sizes_of(sizes, "o/n", COMMIT).dump())
     spec = {
         "home": layout.home, "state_dir": str(tmp_path / "state"), "repo": "o/n", "commit": COMMIT, "threads": 1,
         "rehash": False, "ref": "main", "reserve_gib": 0, "source_dir": str(source),

@@ -22,7 +22,7 @@ class Pair:
 
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
-        manifest = program("core.manifest")
+        manifest = program("core.twinspark.weights.manifest")
         contents = {path: os.urandom(size) for path, size in SIZES.items()}
         contents["config.json"] = b"{}" + b" " * 298
         entries = []
@@ -33,7 +33,7 @@ class Pair:
             entries.append(manifest.Entry(path, len(content), sha256, git if small else ""))
         self.manifest = manifest.Manifest("o/n", COMMIT, tuple(entries))
         self.head, self.other = (
-            program("core.hubcache").Layout(str(folder / name), "o/n") for name in ("head", "other")
+            program("core.twinspark.weights.hubcache").Layout(str(folder / name), "o/n") for name in ("head", "other")
         )
         for layout in (self.head, self.other):
             layout.blobs.mkdir(parents=True)

@@ -95,7 +95,7 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def proof_files() -> Callable[..., None]:
     """Write proofs that stand on each other: `proof_files(folder, "preflight", "network", network={...})`."""
-    from twinspark.core import proofs
+    from ansible.module_utils.twinspark.proof import proofs
 
     def write(folder: Path, *stages: str, **parts: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.proof import proofs
 from rich.console import Console
 
 from twinspark import report, status
-from twinspark.core import proofs
 
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 FAILED = {

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import hubapi
-from core.hubcache import Layout
-from core.manifest import Entry, Manifest
+from core.twinspark.weights.hubcache import Layout
+from core.twinspark.weights.manifest import Entry, Manifest
+from core.twinspark_host import hubapi
 from job import Failure, Progress, say
 
 if TYPE_CHECKING:

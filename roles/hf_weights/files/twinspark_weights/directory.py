@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from core.manifest import Entry
+from core.twinspark.weights.manifest import Entry
 from hashing import CHUNK, Hasher, Sums, write_all
 from job import Failure, Progress
 from store import Store

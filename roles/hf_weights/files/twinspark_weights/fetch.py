@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from client import Client
-from core import snapshot
-from core.hubcache import Layout
-from core.manifest import Entry
-from core.weights import duplicates
+from core.twinspark.weights.hubcache import Layout
+from core.twinspark.weights.manifest import Entry
+from core.twinspark.weights.weights import duplicates
+from core.twinspark_host import snapshot
 from directory import copy_all
 from hashing import Sums, sums_of
 from job import Failure, Progress, only_one, say, say_replaced

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.manifest import Entry, git_blob_header
+from core.twinspark.weights.manifest import Entry, git_blob_header
 
 CHUNK = 1024**2  # fits the second-level cache: what was just received or read is hashed and written from there
 

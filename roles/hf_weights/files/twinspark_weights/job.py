@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from core.files import write_atomically
+from core.twinspark_host.files import write_atomically
 
 PERIOD = 1.0  # seconds between two writes of the progress
 WINDOW = 15  # of them that the rate is taken over

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import hubapi, snapshot, weights
-from core.hubcache import Layout
-from core.manifest import Entry
+from core.twinspark.weights import weights
+from core.twinspark.weights.hubcache import Layout
+from core.twinspark.weights.manifest import Entry
+from core.twinspark_host import hubapi, snapshot
 from hashing import CHUNK, Hasher, Sums, read_through, write_all
 from job import Failure, Progress, only_one, say, say_replaced
 from store import Store

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import wire
-from core import snapshot
-from core.hubcache import Layout
-from core.weights import rails_to_serve
+from core.twinspark.weights.hubcache import Layout
+from core.twinspark.weights.weights import rails_to_serve
+from core.twinspark_host import snapshot
 from job import Failure, say
 
 POLL = 1.0

@@ -14,9 +14,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
-from core import hubcache, snapshot, weights
-from core.files import write_atomically
-from core.manifest import Entry, Manifest
+from core.twinspark.weights import hubcache, weights
+from core.twinspark.weights.manifest import Entry, Manifest
+from core.twinspark_host import snapshot
+from core.twinspark_host.files import write_atomically
 from hashing import Sums, sums_of
 from job import Failure, Progress, say
 

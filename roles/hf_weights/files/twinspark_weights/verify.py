@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core import snapshot
-from core.hubcache import Layout
+from core.twinspark.weights.hubcache import Layout
+from core.twinspark_host import snapshot
 from job import Failure, only_one, say
 from store import Store
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .proofs import digest
+from ..proof.proofs import digest
 from .rendezvous import NFT, rules_text
 
 LABEL = "io.twinspark.engine"

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from .hubcache import Layout, freed_by
-from .manifest import Manifest, ManifestError, from_text
-from .weights import Seen
+from ..twinspark.weights.hubcache import Layout, freed_by
+from ..twinspark.weights.manifest import Manifest, ManifestError, from_text
+from ..twinspark.weights.weights import Seen
 
 
 def stamp_of(path: Path) -> tuple[int, int, int, int]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .causes import Cause, by_precision, named, of_lines
 from .perftest import PerftestError, parse
-from .perftest_causes import Cause, by_precision, named, of_lines
 
 PREFIX = "twinspark-perftest"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .perftest_causes import Cause, of_lines
+from .causes import Cause, of_lines
 
 MIB = 2**20  # perftest's MB/sec (to 24.04) and MiB/sec (after) are both 2^20 bytes a second: perftest_parameters.c
 UNITS = {"MB/sec": 8 * MIB, "MiB/sec": 8 * MIB, "Gb/sec": 10**9, "Mpps": 10**6, "usec": 1, "%": 1, "%%": 1, "": 1}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .rdma_facts import DRIVER, MELLANOX
+from .facts import DRIVER, MELLANOX
 
 Verdict = dict[str, Any]
 Facts = Mapping[str, Mapping[str, Any]]

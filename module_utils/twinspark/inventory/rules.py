@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..proof.proofs import STAGES
 from . import fabric
-from .proofs import STAGES
 from .secret_names import secret_names
 
 # What an owner may set and no role specifies (group_vars/all/settings.yml and the inventory).

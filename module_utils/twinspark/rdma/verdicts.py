@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from .perftest_causes import QUEUE_PAIRS_REFUSED, named
+from .causes import QUEUE_PAIRS_REFUSED, named
+from .devices import Facts, Verdict, capacity, judge, verdict
 from .perftest_run import worst
-from .rdma_fabric import Facts, Verdict, capacity, judge, verdict
 
 GIGA = 1e9
 # A GB10's NIC that got too little power at boot moves 8 to 25 Gb/s over a link that looks perfect (the 13 Gb/s fault).

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .proofs import digest
+from ..proof.proofs import digest
 
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import netplan
+from ..twinspark.network import netplan
 
 # Path to (text and mode), or to None for a file that shall not be there.
 Targets = dict[str, tuple[bytes, int] | None]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .fabric import paths_of
-from .network_plan import drift
+from ..inventory.fabric import paths_of
+from .plan import drift
 
 Verdict = dict[str, Any]
 RUN_AGAIN = "`twinspark apply --stage network`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .fabric import me_of, peers_of
+from ..inventory.fabric import me_of, peers_of
 
 HEADER = "# Managed by twinspark: peers over the rails, and nobody else.\n"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .rdma_fabric import Verdict, verdict
+from .devices import Verdict, verdict
 
 GIGA = 1e9
 LONGEST = 2000  # characters of a line that are looked at; NCCL's own are shorter

@@ -1,0 +1,1 @@
+"""Scores and throughput: plans, readers of logs, statistics."""

@@ -1,0 +1,1 @@
+"""The image: its sources, its build, the same ID on every host."""

@@ -1,0 +1,1 @@
+"""Proofs and the jobs that make them: their shape, whether they hold, what a gate says."""

@@ -1,0 +1,1 @@
+"""RDMA: plans of measurements, readers of perftest and NCCL, verdicts."""

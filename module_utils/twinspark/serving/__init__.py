@@ -1,0 +1,1 @@
+"""The engine: its argv and units, what its log says, the canary."""

@@ -1,0 +1,1 @@
+"""The shared code that touches a host: files, sockets, the kernel. Decisions are in `twinspark`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says at the end of a plain `ansible-playbook` run, in one sentence each, what stopped it and how to cure that."""
+"""Says at the end of a plain `ansible-playbook` run, in one sentence each, what stopped it and how to fix that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ name: twinspark_explain
 type: aggregate
 short_description: One clear sentence for each failure
 description:
-  - After the recap, prints for each failed or unreachable host what is wrong, where, and the cure.
+  - After the recap, prints for each failed or unreachable host what is wrong, where, and the fix.
   - The sentences are the same that C(twinspark apply) prints.
 requirements:
   - enabled in ansible.cfg (callbacks_enabled)

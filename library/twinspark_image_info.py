@@ -8,7 +8,7 @@ module: twinspark_image_info
 short_description: Which image a host has, and what was built there before
 description:
   - Asks Docker for one image, and reads the record of builds. Changes nothing.
-  - Without a Docker that answers it fails with the cause and the cure; in check mode it warns and finds no image.
+  - Without a Docker that answers it fails with the cause and the fix; in check mode it warns and finds no image.
 options:
   image: {description: The image as name:tag., type: str, required: true}
   record: {description: File with the history of builds., type: path, default: /var/lib/twinspark/image/history.json}
@@ -60,7 +60,7 @@ def history(path: str) -> list[dict[str, Any]]:
 def docker_version(module: AnsibleModule) -> str:
     """Version of the daemon; ends the module with the cause when there is none."""
     binary = module.get_bin_path("docker")
-    problem, out = "Docker is not installed. Cure: DGX OS brings it; elsewhere install docker and its client", ""
+    problem, out = "Docker is not installed. Fix: DGX OS brings it; elsewhere install docker and its client", ""
     if binary:
         code, out, err = module.run_command([binary, "version", "--format", "{{.Server.Version}}"])
         problem = daemon_problem(code, err)

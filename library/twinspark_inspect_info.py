@@ -70,7 +70,7 @@ def read(module: AnsibleModule, log: Path) -> dict[str, Any]:
         last = (err.strip().splitlines() or ["it said nothing"])[-1]
         module.fail_json(
             msg=f"evaluate: {log} can't be read by Inspect: {last}. "
-            "Cure: look at the job's log; remove a broken log file, then run the stage again.",
+            "Fix: look at the job's log; remove a broken log file, then run the stage again.",
             rc=code,
         )
     return json.loads(out)

@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: Every problem as a sentence with its cure; empty when the inventory is sound.
+  description: Every problem as a sentence with its fix; empty when the inventory is sound.
   returned: always
   type: list
   elements: str

@@ -14,7 +14,7 @@ options:
   stage: {description: Name of the stage., type: str, required: true}
   host: {description: Inventory name of the host that keeps the proof (the head)., type: str, required: true}
   inputs: {description: What the proof is bound to. Never a secret., type: dict, required: true}
-  verdicts: {description: "Judgements: name, ok, blocks, measured, required, unit, reason, cure.", type: list,
+  verdicts: {description: "Judgements: name, ok, blocks, measured, required, unit, reason, fix.", type: list,
              elements: dict, required: true}
   measurements: {description: "Figures: name, subject, value, unit.", type: list, elements: dict, default: []}
   evidence: {description: Stage specific detail. Never a secret., type: dict, default: {}}

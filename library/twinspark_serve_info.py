@@ -37,7 +37,7 @@ serve:
   description: >-
     unit (systemd's properties), container (id, image_id, digest, pid), desired, image_id, health (status, error),
     peers (host to its unit's properties), dead (names of ranks that died), ready, settled (ready or dead), phase,
-    cause (name, line, cure), log_tail, ranks, nccl, started (Unix time), ready_seconds, memory (bytes).
+    cause (name, line, fix), log_tail, ranks, nccl, started (Unix time), ready_seconds, memory (bytes).
   type: dict
   returned: always
 """

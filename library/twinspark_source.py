@@ -66,7 +66,7 @@ def main() -> None:
     if not changed or module.check_mode:
         module.exit_json(changed=changed, before=before, after=commit)
     if not module.get_bin_path("git"):
-        module.fail_json(msg="git is not installed on this host. Cure: `apt-get install git`.")
+        module.fail_json(msg="git is not installed on this host. Fix: `apt-get install git`.")
     Path(dest).mkdir(parents=True, exist_ok=True)
     # A prompt for a password would hang the run: a private or missing repository must answer at once.
     module.run_command_environ_update = {"GIT_TERMINAL_PROMPT": "0"}

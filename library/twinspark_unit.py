@@ -9,7 +9,7 @@ short_description: Start or stop one of this project's units
 description:
   - Does what C(ansible.builtin.systemd_service) does, and two things that it does not. In check mode it predicts for a
     unit that the run itself would have written. And it forgets the unit's failed tries before a start, since the tries
-    are bounded and a cured cause must not be refused for an hour.
+    are bounded and a fixed cause must not be refused for an hour.
 options:
   name: {description: Name of the unit., type: str, required: true}
   state: {description: What it should be., type: str, choices: [started, stopped], required: true}

@@ -137,13 +137,13 @@ def give_to(path: Path, owner: str) -> None:
 
 
 def run(module: AnsibleModule, argv: list[str], what: str) -> None:
-    """Run one command, or fail with its own words and the usual cure."""
+    """Run one command, or fail with its own words and the usual fix."""
     code, out, err = module.run_command(argv)
     if code != 0:
         lines = (err or out).strip().splitlines()[-12:]
         module.fail_json(
             msg=f"uv_env: {what} failed with exit {code}: {' / '.join(lines)}. "
-            "Cure: see that this host reaches a package index, or name one in uv_env_environment.",
+            "Fix: see that this host reaches a package index, or name one in uv_env_environment.",
             cmd=argv,
             rc=code,
         )

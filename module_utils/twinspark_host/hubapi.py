@@ -17,7 +17,7 @@ MAX_BYTES = 64 * 1024**2  # of metadata; a repository of 100,000 files stays bel
 
 
 class HubError(RuntimeError):
-    """The Hub did not give what was asked; the message says why, and the cure."""
+    """The Hub did not give what was asked; the message says why, and the fix."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ STATE_CURE = "make room and see whose it is, or set TWINSPARK_STATE_DIR to a fol
 
 
 class PathError(ValueError):
-    """Something named is not there; the message says what and the cure."""
+    """Something named is not there; the message says what and the fix."""
 
 
 def is_checkout(folder: Path) -> bool:
@@ -94,12 +94,12 @@ def made_run_dir(runs: Path) -> Path:
 
 
 @contextmanager
-def writing(target: Path, cure: str) -> Iterator[None]:
+def writing(target: Path, fix: str) -> Iterator[None]:
     """What the machine does not let us write is told in one sentence."""
     try:
         yield
     except OSError as error:
-        raise PathError(f"{target} can't be written ({error.strerror or error}): {cure}") from error
+        raise PathError(f"{target} can't be written ({error.strerror or error}): {fix}") from error
 
 
 def private(folder: Path) -> None:

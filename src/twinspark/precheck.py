@@ -24,7 +24,7 @@ VARIABLES_NAMES = {*YAML_NAMES, ".json", ""}
 
 
 class UsageError(ValueError):
-    """The owner asked for something that can't be; the message is one sentence with its cure."""
+    """The owner asked for something that can't be; the message is one sentence with its fix."""
 
 
 class _AnyTag(yaml.SafeLoader):

@@ -55,7 +55,7 @@ def read(name: str, *, cycles: bool = False, gbits: bool | None = None) -> list[
         cause = {
             "name": kind,
             "meaning": str(error),
-            "cure": "Give the output of ib_*_bw or ib_*_lat, whole",
+            "fix": "Give the output of ib_*_bw or ib_*_lat, whole",
             "line": "",
         }
         empty: dict[str, Any] = {

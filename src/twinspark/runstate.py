@@ -185,7 +185,7 @@ class RunState:
         return list(unique.values())
 
     def exit(self, rc: int, interrupted: bool) -> Exit:
-        """The exit code; of several failures the one to be cured first."""
+        """The exit code; of several failures the one to be fixed first."""
         if interrupted:
             return Exit.INTERRUPTED
         if self.no_hosts and not any(self.counts.values()):

@@ -164,7 +164,7 @@ def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
             tell(text)
         tell(f"This should not happen. What Ansible said is in {outcome.run_dir}/artifacts/run/stdout")
     if state.stage and code != Exit.INTERNAL:
-        tell(f"Stopped at {state.stage}. When cured, run the same command again: what is done stays done.")
+        tell(f"Stopped at {state.stage}. When fixed, run the same command again: what is done stays done.")
     return code
 
 

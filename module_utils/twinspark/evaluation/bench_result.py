@@ -113,7 +113,7 @@ def case_verdicts(case: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "name": f"{label}: measured",
                 "ok": False,
                 "reason": case.get("error") or "vllm bench serve left no result",
-                "cure": "see the job's log; `twinspark status` tells whether the service answers",
+                "fix": "see the job's log; `twinspark status` tells whether the service answers",
             }
         ]
     return [
@@ -124,7 +124,7 @@ def case_verdicts(case: Mapping[str, Any]) -> list[dict[str, Any]]:
             "required": case["prompts"],
             "unit": "requests",
             "reason": f"{result['total_output_tokens']} tokens were generated",
-            "cure": "see the engine's log: journalctl -u twinspark-vllm",
+            "fix": "see the engine's log: journalctl -u twinspark-vllm",
         }
     ]
 

@@ -17,7 +17,7 @@ PIN = re.compile(
 
 
 class RequirementError(ValueError):
-    """A requirement that is not one pinned package; the message names it and the cure."""
+    """A requirement that is not one pinned package; the message names it and the fix."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
     errors = len(summary["errors"])
     share = errors / summary["samples"] if summary["samples"] else 1.0
     most = float(settings.get("max_error_share", 0.0))
-    cure = "see the log with `inspect view`, and the engine's log; the next run goes on with what is missing"
+    fix = "see the log with `inspect view`, and the engine's log; the next run goes on with what is missing"
     return [
         {
             "name": "evaluation finished",
@@ -115,7 +115,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
             "measured": summary["status"],
             "required": "success",
             "reason": summary["error"],
-            "cure": cure,
+            "fix": fix,
         },
         {
             "name": "samples accounted for",
@@ -123,7 +123,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
             "measured": scored + errors,
             "required": expected,
             "reason": f"{scored} scored, {errors} ended in an error",
-            "cure": cure,
+            "fix": fix,
         },
         {
             "name": "samples in error",
@@ -131,7 +131,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
             "measured": round(share, 4),
             "required": most,
             "reason": "; ".join(summary["errors"][:3]) or "none",
-            "cure": "mend what the first error names and run again: only those samples are asked anew",
+            "fix": "mend what the first error names and run again: only those samples are asked anew",
         },
         {
             "name": "tokens generated",
@@ -140,7 +140,7 @@ def completeness(summary: Mapping[str, Any], settings: Mapping[str, Any]) -> lis
             "required": "more than 0",
             "unit": "token",
             "reason": "the endpoint's own usage counts",
-            "cure": "ask the endpoint for one completion by hand: it answers without generating",
+            "fix": "ask the endpoint for one completion by hand: it answers without generating",
         },
     ]
 
@@ -166,7 +166,7 @@ def consistency(score: stats.Score, published: Mapping[str, Any], settings: Mapp
         "measured": round(score.mean, 4),
         "required": f"{held.published:g} within the {confidence:.0%} interval",
         "reason": f"{held.difference:+.4f} to {published['label']} ({published.get('source', 'published')}){z}",
-        "cure": "compare reasoning effort, token limits and chat template with those of the published figure",
+        "fix": "compare reasoning effort, token limits and chat template with those of the published figure",
     }
 
 

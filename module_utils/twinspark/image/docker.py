@@ -28,13 +28,13 @@ def inspected(text: str) -> dict[str, Any] | None:
 
 
 def daemon_problem(code: int, error: str) -> str:
-    """Why Docker can't be used, with the cure; empty when it can."""
+    """Why Docker can't be used, with the fix; empty when it can."""
     if code == 0:
         return ""
     if "permission denied" in error.lower():
-        return "Docker refuses this user. Cure: run with become, or add the user to the group docker"
+        return "Docker refuses this user. Fix: run with become, or add the user to the group docker"
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
-        return "Docker's daemon is not running. Cure: `systemctl enable --now docker`"
+        return "Docker's daemon is not running. Fix: `systemctl enable --now docker`"
     return f"Docker does not answer ({error.strip().splitlines()[-1] if error.strip() else f'exit code {code}'})"
 
 

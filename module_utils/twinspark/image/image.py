@@ -130,7 +130,7 @@ def verdicts(head: str, ids: Mapping[str, str | None]) -> list[dict[str, Any]]:
             "measured": wanted,
             "required": "an image",
             "reason": "" if wanted else f"{head}'s Docker has no such image after the build",
-            "cure": f"read the build's log on {head}: /var/lib/twinspark/jobs/image-build/log",
+            "fix": f"read the build's log on {head}: /var/lib/twinspark/jobs/image-build/log",
         }
     ]
     for host, image_id in ids.items():
@@ -144,7 +144,7 @@ def verdicts(head: str, ids: Mapping[str, str | None]) -> list[dict[str, Any]]:
                 "measured": image_id,
                 "required": wanted,
                 "reason": "" if same else f"{host} would run another engine than {head}",
-                "cure": "run `twinspark apply --stage image` again; it copies the head's image",
+                "fix": "run `twinspark apply --stage image` again; it copies the head's image",
             }
         )
     return found

@@ -18,15 +18,15 @@ def steps(repo: str, commit: str, dest: str, *, present: bool) -> list[list[str]
 
 
 def fetch_problem(repo: str, commit: str, error: str) -> str:
-    """Git's failure as one sentence with its cure."""
+    """Git's failure as one sentence with its fix."""
     said = " ".join(error.split())
     if "not our ref" in said or "unadvertised object" in said or "remote error: upload-pack" in said:
         return (
             f"{repo} no longer has the commit {commit}. "
-            "Cure: set vllm_image_source_repo to a repository that has it, or vllm_image_commit to another commit."
+            "Fix: set vllm_image_source_repo to a repository that has it, or vllm_image_commit to another commit."
         )
     if "Authentication failed" in said or "could not read Username" in said or "Repository not found" in said:
-        return f"{repo} does not exist or is private. Cure: correct vllm_image_source_repo."
+        return f"{repo} does not exist or is private. Fix: correct vllm_image_source_repo."
     if "Could not resolve host" in said or "Connection refused" in said or "unable to connect" in said:
-        return f"{repo} can't be reached from this host. Cure: check its network and DNS, then run again."
+        return f"{repo} can't be reached from this host. Fix: check its network and DNS, then run again."
     return f"The commit {commit} could not be fetched from {repo}: {said or 'git gave no reason'}."

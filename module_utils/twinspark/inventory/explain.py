@@ -1,7 +1,7 @@
-"""One clear sentence out of a failed or unreachable result: where, what, and the cure.
+"""One clear sentence out of a failed or unreachable result: where, what, and the fix.
 
 The texts that are recognised here were recorded from OpenSSH 9.2, sudo 1.9 and ansible-core 2.21
-(tests/unit/module_utils/cases/explain.yaml). No cure ever weakens a check.
+(tests/unit/module_utils/cases/explain.yaml). No fix ever weakens a check.
 """
 
 from __future__ import annotations
@@ -69,15 +69,15 @@ def explain(failure: Failure) -> Explained:
     kind = ACTIONS.get(failure.action, TASK)
     message = message_of(failure.result, LONGEST if kind == TASK else 0)
     if failure.unreachable:
-        cure = f"Cure: make `ssh {by_hand(text, failure)} true` work without a question, then run again."
-        return Explained(UNREACHABLE, f"{where}: can't be reached by ssh: {message} {cure}")
+        fix = f"Fix: make `ssh {by_hand(text, failure)} true` work without a question, then run again."
+        return Explained(UNREACHABLE, f"{where}: can't be reached by ssh: {message} {fix}")
     if kind == TASK and failure.task:
         return Explained(kind, f"{failure.host}: {failure.task}: {message}")
     return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
 
 
 def inventory_trouble(text: str) -> str:
-    """What Ansible said of an inventory that it can't read, with the cure; empty when it is something else."""
+    """What Ansible said of an inventory that it can't read, with the fix; empty when it is something else."""
     unread = re.search(r"Completely failed to parse inventory source (.+)", text)
     if not unread:
         return ""
@@ -91,14 +91,14 @@ def inventory_trouble(text: str) -> str:
 
 
 def ssh_trouble(text: str, failure: Failure) -> str:
-    """What stopped ssh, with its cure; empty when the text is none that is known."""
+    """What stopped ssh, with its fix; empty when the text is none that is known."""
     login = target(text, failure)
     address = login.rpartition("@")[2]
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         return key_changed(text, failure)
     if "Host key verification failed" in text or "host key is known for" in text:
         return (
-            f"its ssh host key is not known yet. Cure: run `ssh {by_hand(text, failure)}` once by hand, compare the "
+            f"its ssh host key is not known yet. Fix: run `ssh {by_hand(text, failure)}` once by hand, compare the "
             "fingerprint with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its console, and answer yes only "
             "if they agree (with the ssh options that the inventory gives in ansible_ssh_common_args, if any)."
         )
@@ -106,14 +106,14 @@ def ssh_trouble(text: str, failure: Failure) -> str:
     if missing:
         key = missing[1]
         return (
-            f"the private key {key} does not exist. Cure: correct ansible_ssh_private_key_file in the inventory, "
+            f"the private key {key} does not exist. Fix: correct ansible_ssh_private_key_file in the inventory, "
             f"or make the key with `ssh-keygen -t ed25519 -f {key}` and `ssh-copy-id -i {key} {login}`."
         )
     if "bad permissions" in text or "UNPROTECTED PRIVATE KEY FILE" in text:
-        return "ssh ignores the private key since others can read it. Cure: `chmod 600` the key file."
+        return "ssh ignores the private key since others can read it. Fix: `chmod 600` the key file."
     if "Permission denied" in text or "Too many authentication failures" in text:
         return (
-            f"ssh as {login} is refused: no key that this machine offers is allowed there. Cure: "
+            f"ssh as {login} is refused: no key that this machine offers is allowed there. Fix: "
             f"`ssh-copy-id {login}`, or name the right user and key in the inventory "
             "(ansible_user, ansible_ssh_private_key_file)."
         )
@@ -121,7 +121,7 @@ def ssh_trouble(text: str, failure: Failure) -> str:
 
 
 def key_changed(text: str, failure: Failure) -> str:
-    """ssh's banner tells the file, the line and the key that is shown now: all of it is needed for the cure."""
+    """ssh's banner tells the file, the line and the key that is shown now: all of it is needed for the fix."""
     offending = re.search(r"Offending (\S+) key in (\S+?):(\d+)", text)
     fingerprint = re.search(r"SHA256:\S+?(?=\.?\s|\.?$)", text)
     remove = re.search(r'ssh-keygen -f "([^"]+)" -R "([^"]+)"', text)
@@ -135,7 +135,7 @@ def key_changed(text: str, failure: Failure) -> str:
         else f"ssh-keygen -R {target(text, failure).rpartition('@')[2]}"
     )
     return (
-        f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Cure: "
+        f"its ssh host key is not the pinned one{pinned}{shown}. Another machine may be answering. Fix: "
         "only if you reinstalled it, compare that with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` at its "
         f"console, then run `{command}` and log in once by hand: `ssh {own}{by_hand(text, failure)}`."
     )
@@ -146,25 +146,25 @@ def network_trouble(text: str, address: str) -> str:
     port = re.search(r"port (\d+)", text)
     at = f"{address} port {port[1] if port else 22}"
     if "Could not resolve hostname" in text:
-        return f"the name {address} has no address. Cure: write the IP address as ansible_host in the inventory."
+        return f"the name {address} has no address. Fix: write the IP address as ansible_host in the inventory."
     if "Connection refused" in text:
         return (
-            f"nothing listens for ssh at {at}. Cure: start it at the console (`sudo systemctl enable --now ssh`), "
+            f"nothing listens for ssh at {at}. Fix: start it at the console (`sudo systemctl enable --now ssh`), "
             "or correct ansible_host and ansible_port in the inventory."
         )
     if re.search(r"timed out|Timeout|timeout", text):
         return (
-            f"no answer from {at}. Cure: see that the machine is on and its management cable in, that "
+            f"no answer from {at}. Fix: see that the machine is on and its management cable in, that "
             f"`ping {address}` answers, and that no firewall is between."
         )
     if re.search(r"No route to host|Network is unreachable|Host is down", text):
         return (
-            f"there is no way to {at} from here. Cure: see that both are in the same network "
+            f"there is no way to {at} from here. Fix: see that both are in the same network "
             f"(`ip route get {address}`), or correct ansible_host in the inventory."
         )
     if re.search(r"Connection (?:closed|reset) by|closed by remote host|Broken pipe|lost connection", text):
         return (
-            f"the ssh connection to {address} was cut. Cure: see `journalctl -u ssh` there; "
+            f"the ssh connection to {address} was cut. Fix: see `journalctl -u ssh` there; "
             "if it is rebooting, wait and run again."
         )
     return ""
@@ -178,23 +178,23 @@ def host_trouble(text: str, failure: Failure) -> str:
         "or keep ansible_become_password in a vault file, or add --ask-become-pass"
     )
     if re.search(r"Missing sudo password|sudo: a password is required|sudo: a terminal is required", text):
-        return f"sudo asks {user} for a password. Cure: {free}."
+        return f"sudo asks {user} for a password. Fix: {free}."
     if re.search(r"Incorrect sudo password|sudo: \d+ incorrect password", text):
         return (
-            "sudo does not take the password given. Cure: type it anew with --ask-become-pass, or correct "
+            "sudo does not take the password given. Fix: type it anew with --ask-become-pass, or correct "
             "ansible_become_password in the vault file."
         )
     if re.search(r"is not in the sudoers file|is not allowed to (?:run sudo|execute)", text):
-        return f"{user} may not use sudo. Cure: as root on it, `usermod -aG sudo USER`, then log in anew."
+        return f"{user} may not use sudo. Fix: as root on it, `usermod -aG sudo USER`, then log in anew."
     if re.search(r"sudo: (?:command )?not found", text):
-        return "sudo is not installed. Cure: as root on it, `apt-get install sudo`, and allow the login user to use it."
+        return "sudo is not installed. Fix: as root on it, `apt-get install sudo`, and allow the login user to use it."
     if re.search(r"waiting for (?:privilege escalation prompt|become success)", text):
-        return f"sudo did not answer. Cure: see that `sudo -n true` works for {user} on it; if not, {free}."
+        return f"sudo did not answer. Fix: see that `sudo -n true` works for {user} on it; if not, {free}."
     missing = re.search(r"The module interpreter '([^']+)' was not found", text) or re.search(
         r"(/\S*python\S*): (?:not found|No such file)", text
     )
     if missing:
-        return f"there is no Python at {missing[1]}. Cure: `sudo apt-get install python3` on it."
+        return f"there is no Python at {missing[1]}. Fix: `sudo apt-get install python3` on it."
     return ""
 
 

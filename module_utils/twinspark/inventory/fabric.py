@@ -13,7 +13,7 @@ INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 
 
 class FabricError(ValueError):
-    """The inventory does not describe a fabric. The message names every contradiction and its cure."""
+    """The inventory does not describe a fabric. The message names every contradiction and its fix."""
 
 
 def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ PINNED = "compare the fingerprint, and leave it pinned"
 
 
 def weakness(name: str, value: Any) -> str:
-    """What in the variable weakens the checking, and the cure, as a clause; empty when nothing does. Null is unset."""
+    """What in the variable weakens the checking, and the fix, as a clause; empty when nothing does. Null is unset."""
     if value is None:
         return ""
     if name in ARGUMENTS:

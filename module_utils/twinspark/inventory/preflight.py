@@ -26,7 +26,7 @@ def judge(facts: Mapping[str, Mapping[str, Any]], needs: Mapping[str, Any]) -> d
     """verdicts and measurements of the preflight stage.
 
     facts: host to what twinspark_preflight_info found. needs: commands, memory_gib, memory_share,
-    clock_skew_seconds, expect_gpu, expect_docker, known_bad [{what, pattern, reason, cure, blocks}], differences (names
+    clock_skew_seconds, expect_gpu, expect_docker, known_bad [{what, pattern, reason, fix, blocks}], differences (names
     of PARITY that are allowed).
     """
     verdicts = [*parity(facts, needs["differences"]), *_together(facts, needs)]
@@ -69,7 +69,7 @@ def parity(facts: Mapping[str, Mapping[str, Any]], allowed: Iterable[str]) -> li
     if len(facts) < 2:
         return []
     found = []
-    for key, (name, blocks, cure) in PARITY.items():
+    for key, (name, blocks, fix) in PARITY.items():
         by_host = {host: versions(fact)[key] for host, fact in facts.items()}
         same = len(set(by_host.values())) == 1
         waived = key in allowed
@@ -87,7 +87,7 @@ def parity(facts: Mapping[str, Mapping[str, Any]], allowed: Iterable[str]) -> li
                 else "different, and allowed by preflight_differences"
                 if waived
                 else "hosts differ",
-                "cure": "" if same else cure,
+                "fix": "" if same else fix,
             }
         )
     return found
@@ -103,7 +103,7 @@ def known_bad(host: str, found: Mapping[str, str], listed: Sequence[Mapping[str,
             "measured": found[entry["what"]],
             "required": f"not {entry['pattern']}",
             "reason": entry["reason"],
-            "cure": entry["cure"],
+            "fix": entry["fix"],
         }
         for entry in listed
         if found[entry["what"]]
@@ -120,12 +120,12 @@ def _good(name: str, measured: Any, required: Any, unit: str = "") -> Verdict:
         "required": required,
         "unit": unit,
         "reason": "",
-        "cure": "",
+        "fix": "",
     }
 
 
-def _bad(name: str, measured: Any, required: Any, reason: str, cure: str, **more: Any) -> Verdict:
-    verdict = {**_good(name, measured, required), "ok": False, "reason": reason, "cure": cure}
+def _bad(name: str, measured: Any, required: Any, reason: str, fix: str, **more: Any) -> Verdict:
+    verdict = {**_good(name, measured, required), "ok": False, "reason": reason, "fix": fix}
     return {**verdict, **more}
 
 
@@ -139,8 +139,8 @@ def _together(facts: Mapping[str, Mapping[str, Any]], needs: Mapping[str, Any]) 
     if skew <= limit:
         found.append(_good(name, skew, f"at most {limit}", "s"))
     else:
-        cure = "`timedatectl set-ntp true` on each host"
-        found.append(_bad(name, skew, f"at most {limit}", "certificates and logs need one time", cure, unit="s"))
+        fix = "`timedatectl set-ntp true` on each host"
+        found.append(_bad(name, skew, f"at most {limit}", "certificates and logs need one time", fix, unit="s"))
     for key, text in (("hostname", "each host has a name of its own"), ("user", "the login user is the same")):
         values = {host: str(fact[key]) for host, fact in facts.items()}
         distinct = len(set(values.values()))
@@ -149,8 +149,8 @@ def _together(facts: Mapping[str, Mapping[str, Any]], needs: Mapping[str, Any]) 
         if ok:
             found.append(_good(text, shown, "distinct" if key == "hostname" else "the same"))
         elif key == "hostname":
-            cure = "`hostnamectl set-hostname NAME`"
-            found.append(_bad(text, shown, "distinct", "two hosts have one name", cure, blocks=False))
+            fix = "`hostnamectl set-hostname NAME`"
+            found.append(_bad(text, shown, "distinct", "two hosts have one name", fix, blocks=False))
         else:
             reason = "files copied between the hosts keep their numbers"
             found.append(
@@ -164,8 +164,8 @@ def _tools(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> list
     missing = [command for command in needs["commands"] if not fact["commands"].get(command)]
     name = f"tools on {host}"
     if missing:
-        cure = f"install what brings {', '.join(missing)}"
-        found.append(_bad(name, f"without {', '.join(missing)}", "all there", "the stages use them", cure))
+        fix = f"install what brings {', '.join(missing)}"
+        found.append(_bad(name, f"without {', '.join(missing)}", "all there", "the stages use them", fix))
     else:
         found.append(_good(name, "all there", "all there"))
     name = f"becoming root on {host}"
@@ -175,8 +175,8 @@ def _tools(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> list
         found.append(_bad(name, "not root", "root", "sudo did not make us root", "allow the login user sudo"))
     name = f"time of {host} is synchronized"
     if not fact["clock"]["synchronized"]:
-        cure = "`timedatectl set-ntp true`"
-        found.append(_bad(name, "no", "yes", "systemd sees no time source", cure, blocks=False))
+        fix = "`timedatectl set-ntp true`"
+        found.append(_bad(name, "no", "yes", "systemd sees no time source", fix, blocks=False))
     else:
         found.append(_good(name, "yes", "yes"))
     if needs["expect_gpu"]:
@@ -184,8 +184,8 @@ def _tools(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> list
         if fact["gpu"]["driver"]:
             found.append(_good(name, f"{', '.join(fact['gpu']['names'])}, driver {fact['gpu']['driver']}", "a GPU"))
         else:
-            cure = "reboot; if it stays away, reinstall the driver"
-            found.append(_bad(name, fact["gpu"]["problem"] or "no nvidia-smi", "a GPU", "nvidia-smi fails", cure))
+            fix = "reboot; if it stays away, reinstall the driver"
+            found.append(_bad(name, fact["gpu"]["problem"] or "no nvidia-smi", "a GPU", "nvidia-smi fails", fix))
     return found
 
 
@@ -195,8 +195,8 @@ def _docker(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> lis
     name = f"Docker's daemon on {host} answers"
     if fact["docker"]:
         return [_good(name, fact["docker"], "a version")]
-    cure = "`sudo systemctl enable --now docker`, and see `journalctl -u docker`"
-    return [_bad(name, "no answer", "a version", "the image is built and served by it", cure)]
+    fix = "`sudo systemctl enable --now docker`, and see `journalctl -u docker`"
+    return [_bad(name, "no answer", "a version", "the image is built and served by it", fix)]
 
 
 def _pcie(host: str, fact: Mapping[str, Any]) -> list[Verdict]:
@@ -208,9 +208,9 @@ def _pcie(host: str, fact: Mapping[str, Any]) -> list[Verdict]:
     shown = ", ".join(f"{hca} x{width}" for hca, width in widths.items())
     if len(set(widths.values())) == 1:
         return [_good(name, shown, "the same")]
-    cure = "update the NIC's firmware with the vendor's tool, one host at a time, cables in; then cut its power"
+    fix = "update the NIC's firmware with the vendor's tool, one host at a time, cables in; then cut its power"
     return [
-        _bad(name, shown, "the same", "one function has fewer lanes: old firmware is known for it", cure, blocks=False)
+        _bad(name, shown, "the same", "one function has fewer lanes: old firmware is known for it", fix, blocks=False)
     ]
 
 
@@ -229,9 +229,9 @@ def _space(host: str, fact: Mapping[str, Any]) -> list[Verdict]:
         if free >= needed:
             found.append(_good(name, measured, required, "GiB"))
         else:
-            cure = f"make room on {disks[0]['mount']}"
+            fix = f"make room on {disks[0]['mount']}"
             found.append(
-                _bad(name, measured, required, f"too little is free below {disks[0]['path']}", cure, unit="GiB")
+                _bad(name, measured, required, f"too little is free below {disks[0]['path']}", fix, unit="GiB")
             )
     return found
 
@@ -253,8 +253,8 @@ def _memory(host: str, fact: Mapping[str, Any], needs: Mapping[str, Any]) -> lis
     name = f"swap of {host} is not in use"
     if used > GIB // 4:
         reason = "pages are swapped out: memory has been short"
-        cure = "find what eats memory, then `swapoff -a && swapon -a`"
-        found.append(_bad(name, round(used / GIB, 1), "less than 0.25", reason, cure, unit="GiB", blocks=False))
+        fix = "find what eats memory, then `swapoff -a && swapon -a`"
+        found.append(_bad(name, round(used / GIB, 1), "less than 0.25", reason, fix, unit="GiB", blocks=False))
     else:
         found.append(_good(name, round(used / GIB, 1), "less than 0.25", "GiB"))
     return found
@@ -269,8 +269,8 @@ def _ports(host: str, fact: Mapping[str, Any]) -> list[Verdict]:
         elif fact["own_units"]:
             found.append({**_good(name, entry["holder"], "free"), "reason": "our own service runs and listens there"})
         else:
-            cure = f"end {entry['holder']}, or choose another port"
-            found.append(_bad(name, f"held by {entry['holder']}", "free", "another program listens there", cure))
+            fix = f"end {entry['holder']}, or choose another port"
+            found.append(_bad(name, f"held by {entry['holder']}", "free", "another program listens there", fix))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What an inventory must be before anything is asked of a host: plain rules, each failure with its cure.
+"""What an inventory must be before anything is asked of a host: plain rules, each failure with its fix.
 
 No Ansible and no network here; `library/twinspark_inventory.py` collects the data and reports the sentences.
 """
@@ -72,7 +72,7 @@ class Known:
 
 
 def problems(inventory: Inventory, known: Known) -> list[str]:
-    """Every problem as one sentence with its cure; an empty list is a good inventory."""
+    """Every problem as one sentence with its fix; an empty list is a good inventory."""
     if not inventory.addresses:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
@@ -129,8 +129,8 @@ def bad_addresses(addresses: Mapping[str, str]) -> list[str]:
     found = []
     for host, address in addresses.items():
         if re.fullmatch(r"[0-9.]+", address) and not is_ip(address):
-            cure = "write four numbers from 0 to 255, like 192.168.1.20, or a name"
-            found.append(f"{host}: its ansible_host {address} is no IPv4 address: {cure}")
+            fix = "write four numbers from 0 to 255, like 192.168.1.20, or a name"
+            found.append(f"{host}: its ansible_host {address} is no IPv4 address: {fix}")
         elif ":" in address and not is_ip(address.strip("[]")):
             found.append(
                 f"{host}: its ansible_host {address} is no IPv6 address: correct it; a port goes into ansible_port"

@@ -108,7 +108,7 @@ def _owners(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     takeovers: list[dict[str, Any]] = []
     refusals = [
-        f"{path} ({kind}) configures {', '.join(mine)}: {_cure(others)}, so that netplan owns the rails"
+        f"{path} ({kind}) configures {', '.join(mine)}: {_fix(others)}, so that netplan owns the rails"
         for (path, kind), claims in _claims(state).items()
         if (mine := sorted(claims & names)) and (others := sorted(claims - names)) is not None
     ]
@@ -140,7 +140,7 @@ def _claims(state: Mapping[str, Any]) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-def _cure(others: Sequence[str]) -> str:
+def _fix(others: Sequence[str]) -> str:
     """A file that means other links, too, may carry the management connection: it must not simply be removed."""
     return f"narrow it to {', '.join(others)}, which it configures, too" if others else "remove it"
 
@@ -244,8 +244,8 @@ def _on_the_wire(me: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]])
     refusals = []
     for rail in me["rails"]:
         if mac := states[me["host"]].get("wire", {}).get(rail["address"]):
-            cure = f"take it away from {ours[mac]}" if mac in ours else "find that device"
+            fix = f"take it away from {ours[mac]}" if mac in ours else "find that device"
             who = f"{ours[mac]} ({mac})" if mac in ours else mac
             words = f"{rail['address']} of {rail['name']} is already used on the wire by {who}"
-            refusals.append(f"{words}: {cure}, or choose another address")
+            refusals.append(f"{words}: {fix}, or choose another address")
     return refusals

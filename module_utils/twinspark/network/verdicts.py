@@ -54,9 +54,9 @@ def judge(
 
 
 def refused(refusals: Mapping[str, Sequence[str]]) -> list[Verdict]:
-    """Verdicts of what speaks against the plan, by host; each sentence has its cure. Nothing was changed anywhere."""
+    """Verdicts of what speaks against the plan, by host; each sentence has its fix. Nothing was changed anywhere."""
     return [
-        {"name": f"{host}: {sentence}", "ok": False, "measured": None, "required": None, "reason": "", "cure": ""}
+        {"name": f"{host}: {sentence}", "ok": False, "measured": None, "required": None, "reason": "", "fix": ""}
         for host, sentences in refusals.items()
         for sentence in sentences
     ]
@@ -81,7 +81,7 @@ def _rails(entry: Mapping[str, Any], result: Result, settings: Mapping[str, Any]
                 "reason": f"the kernel's state of {rail['interface']} is not what {settings['path']} says"
                 if mine
                 else "",
-                "cure": RUN_AGAIN if mine else "",
+                "fix": RUN_AGAIN if mine else "",
             }
         )
         owner = result.network.get("wire", {}).get(rail["address"], "")
@@ -92,7 +92,7 @@ def _rails(entry: Mapping[str, Any], result: Result, settings: Mapping[str, Any]
                 "measured": f"answered by {owner}" if owner else "answered by nobody else",
                 "required": "answered by nobody else",
                 "reason": f"another device on {rail['name']} uses this address" if owner else "",
-                "cure": "find that device, or choose another subnet in twinspark_rails" if owner else "",
+                "fix": "find that device, or choose another subnet in twinspark_rails" if owner else "",
             }
         )
     return found
@@ -110,7 +110,7 @@ def _boot(entry: Mapping[str, Any], result: Result) -> Verdict:
         "measured": "the same" if boot["same"] else boot["reason"],
         "required": "the same",
         "reason": "" if boot["same"] else boot["reason"],
-        "cure": "" if boot["same"] else f"run `netplan apply` on {entry['host']}, then {RUN_AGAIN}",
+        "fix": "" if boot["same"] else f"run `netplan apply` on {entry['host']}, then {RUN_AGAIN}",
     }
 
 
@@ -128,13 +128,13 @@ def _pings(entry: Mapping[str, Any], result: Result, settings: Mapping[str, Any]
                 "reason": f"{reason} ({ping['source']} to {ping['target']}, {settings['mtu']} bytes, not fragmented)"
                 if reason
                 else "",
-                "cure": _ping_cure(ping, settings) if reason else "",
+                "fix": _ping_fix(ping, settings) if reason else "",
             }
         )
     return found
 
 
-def _ping_cure(ping: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _ping_fix(ping: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     problem = ping["problem"].lower()
     if "too long" in problem or "frag" in problem:
         return f"one end has an MTU below {settings['mtu']}: {RUN_AGAIN}; on a switch, raise its ports' MTU"
@@ -155,7 +155,7 @@ def _routes(entries: Sequence[Mapping[str, Any]], entry: Mapping[str, Any], resu
                 "measured": f"{route['device'] or 'no device'} from {route['source'] or 'no address'}",
                 "required": f"{path['interface']} from {path['source']}",
                 "reason": "" if ok else f"{path['rail']} would not be used for its own peer",
-                "cure": "" if ok else "remove the other route (`ip route show`), then " + RUN_AGAIN,
+                "fix": "" if ok else "remove the other route (`ip route show`), then " + RUN_AGAIN,
             }
         )
     return found
@@ -169,7 +169,7 @@ def _logins(entry: Mapping[str, Any], result: Result) -> list[Verdict]:
             "measured": "logged in" if login["ok"] else "refused",
             "required": "logged in",
             "reason": login["problem"],
-            "cure": "" if login["ok"] else RUN_AGAIN,
+            "fix": "" if login["ok"] else RUN_AGAIN,
         }
         for login in result.logins or []
     ]

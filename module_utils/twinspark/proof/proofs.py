@@ -111,19 +111,19 @@ def failures(verdicts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def sentence(verdict: Mapping[str, Any]) -> str:
-    """One verdict as a sentence: what, measured against required, why, cure."""
+    """One verdict as a sentence: what, measured against required, why, fix."""
     return sentences([verdict])[0]
 
 
 def sentences(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Verdicts as sentences; those with the same reason and cure share one: six rails say it once."""
+    """Verdicts as sentences; those with the same reason and fix share one: six rails say it once."""
     groups: dict[tuple[str, str], list[str]] = {}
     for verdict in verdicts:
-        why = (str(verdict.get("reason") or "").rstrip("."), str(verdict.get("cure") or "").rstrip("."))
+        why = (str(verdict.get("reason") or "").rstrip("."), str(verdict.get("fix") or "").rstrip("."))
         groups.setdefault(why, []).append(_figures(verdict))
     return [
-        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Cure: {cure}" if cure else "") + "."
-        for (reason, cure), figures in groups.items()
+        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Fix: {fix}" if fix else "") + "."
+        for (reason, fix), figures in groups.items()
     ]
 
 
@@ -265,5 +265,5 @@ def refusal(stage: str, reason: str, needed_by: str) -> str:
     who = f"Stage {needed_by} refused" if needed_by else "Refused"
     return (
         f"{who}: it needs a passing proof of stage {stage}, and {reason}. "
-        f"Cure: `twinspark apply --stage {stage}`, or override it by name with `--override {stage}`."
+        f"Fix: `twinspark apply --stage {stage}`, or override it by name with `--override {stage}`."
     )

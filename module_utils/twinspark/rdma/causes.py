@@ -1,4 +1,4 @@
-"""What perftest's error lines mean: a name for each, one sentence, and the cure.
+"""What perftest's error lines mean: a name for each, one sentence, and the fix.
 
 The literal texts are perftest's own (src/perftest_{communication,resources,parameters}.c, 4.5 to 26.04).
 """
@@ -17,7 +17,7 @@ class Cause:
 
     name: str
     meaning: str
-    cure: str
+    fix: str
     line: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class Cause:
 # lab's VM hosts.
 QUEUE_PAIRS_REFUSED = "queue_pairs_refused"
 
-# Name, meaning, cure. The order is the order of precision: where one output has several, the first one is the cause
+# Name, meaning, fix. The order is the order of precision: where one output has several, the first one is the cause
 # and the later ones are what followed from it.
 KNOWN: dict[str, tuple[str, str]] = {
     "no_tool": ("perftest is not installed", "Install the package perftest: apt install perftest"),
@@ -195,8 +195,8 @@ _ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in _PATTERNS))
 
 def named(name: str, line: str = "") -> Cause:
     """The cause of that name; KeyError for a name that is not in KNOWN."""
-    meaning, cure = KNOWN[name]
-    return Cause(name, meaning, cure, line.strip())
+    meaning, fix = KNOWN[name]
+    return Cause(name, meaning, fix, line.strip())
 
 
 def of_line(line: str) -> Cause | None:

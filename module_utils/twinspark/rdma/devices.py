@@ -15,8 +15,8 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 
 def verdict(name: str, ok: bool, **more: Any) -> Verdict:
-    """A verdict; `measured`, `required`, `unit`, `reason`, `cure`, `blocks` as twinspark_proof takes them."""
-    kept = {key: value for key, value in more.items() if not (ok and key in ("reason", "cure"))}
+    """A verdict; `measured`, `required`, `unit`, `reason`, `fix`, `blocks` as twinspark_proof takes them."""
+    kept = {key: value for key, value in more.items() if not (ok and key in ("reason", "fix"))}
     return {"name": name, "ok": ok, "blocks": more.pop("blocks", True), **kept}
 
 
@@ -32,7 +32,7 @@ def capacity(device: Mapping[str, Any] | None) -> float | None:
 
 
 def trouble(rail: Mapping[str, Any], facts: Mapping[str, Any]) -> Verdict | None:
-    """Why nothing can be measured over this rail on this host: measured, required, reason, cure. None when it can."""
+    """Why nothing can be measured over this rail on this host: measured, required, reason, fix. None when it can."""
     devices = facts.get("devices", {})
     device = devices.get(rail["hca"], {})
     if not device.get("present"):
@@ -45,7 +45,7 @@ def trouble(rail: Mapping[str, Any], facts: Mapping[str, Any]) -> Verdict | None
             "measured": "none",
             "required": f"RoCE v2 GID {rail['address']}",
             "reason": f"{rail['hca']} has no RoCE v2 GID for this rail's address",
-            "cure": f"Run the network stage again; ip address show {rail['interface']} must show {rail['address']}",
+            "fix": f"Run the network stage again; ip address show {rail['interface']} must show {rail['address']}",
         }
     return None
 
@@ -58,7 +58,7 @@ def _missing(rail: Mapping[str, Any], device: Mapping[str, Any], facts: Mapping[
             "measured": driver,
             "required": DRIVER,
             "reason": f"the PCI function {device['pci']} of {rail['hca']} is bound to the driver {driver}",
-            "cure": f"Unbind it and load {DRIVER} (driverctl unset-override {device['pci']}), or reboot",
+            "fix": f"Unbind it and load {DRIVER} (driverctl unset-override {device['pci']}), or reboot",
         }
     known = sorted(name for name, other in facts.get("devices", {}).items() if other.get("present"))
     return {
@@ -66,7 +66,7 @@ def _missing(rail: Mapping[str, Any], device: Mapping[str, Any], facts: Mapping[
         "required": rail["hca"],
         "reason": f"there is no RDMA device {rail['hca']}"
         + ("" if function else f" and no PCI function {device.get('pci')}" if device.get("pci") else ""),
-        "cure": "Correct hca in twinspark_rails for this host (ibdev2netdev shows the names), or load mlx5_ib",
+        "fix": "Correct hca in twinspark_rails for this host (ibdev2netdev shows the names), or load mlx5_ib",
     }
 
 
@@ -77,19 +77,19 @@ def _down(rail: Mapping[str, Any], device: Mapping[str, Any], devices: Mapping[s
         return {
             **common,
             "reason": f"{rail['hca']} has no link and {other} has one: the cable is in the other cage on this host",
-            "cure": f"Move the cable to the other cage, or give this host twinspark_rails with {other}",
+            "fix": f"Move the cable to the other cage, or give this host twinspark_rails with {other}",
         }
     cards = [entry for name, entry in devices.items() if name != rail["hca"] and name[-2:] == rail["hca"][-2:]]
     if any(entry.get("state") == "ACTIVE" for entry in cards):
         return {
             **common,
             "reason": f"one rail is down: {rail['hca']} has no link though its twin in the same cage has one",
-            "cure": f"ip link set {rail['interface']} up on both hosts; reseat the cable if it stays down",
+            "fix": f"ip link set {rail['interface']} up on both hosts; reseat the cable if it stays down",
         }
     return {
         **common,
         "reason": f"{rail['hca']} has no link",
-        "cure": "Check the cable on both hosts, that both are on, and that the interface is up (ip link)",
+        "fix": "Check the cable on both hosts, that both are on, and that the interface is up (ip link)",
     }
 
 
@@ -113,7 +113,7 @@ def _tools(facts: Facts, tools: Sequence[str]) -> Iterator[Verdict]:
             measured="installed" if not missing else f"no {', '.join(missing)}",
             required="installed",
             reason="perftest is not installed",
-            cure=f"apt install perftest on {host}",
+            fix=f"apt install perftest on {host}",
         )
 
 
@@ -136,7 +136,7 @@ def _devices(fabric: Sequence[Mapping[str, Any]], facts: Facts) -> Iterator[Verd
                     measured=width,
                     required=4,
                     reason="a width of x2 on one function points at old NIC firmware",
-                    cure="Update the NIC firmware, one host at a time, then power both off and on",
+                    fix="Update the NIC firmware, one host at a time, then power both off and on",
                 )
 
 
@@ -155,5 +155,5 @@ def _mtus(fabric: Sequence[Mapping[str, Any]], facts: Facts) -> Iterator[Verdict
             measured=", ".join(f"{mtu} on {host}" for host, mtu in mtus.items()),
             required="the same on every host",
             reason="a one-sided MTU degrades silently",
-            cure="Run the network stage again: it sets the MTU on every host and proves it in both directions",
+            fix="Run the network stage again: it sets the MTU on every host and proves it in both directions",
         )

@@ -149,7 +149,7 @@ def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits:
             parsed[host] = parse(text)
         except NcclError as error:
             verdicts.append(verdict(f"NCCL on {host}", False, measured="no log", required="NET/IB", reason=str(error),
-                                    cure="Read the job's log; the image must print NCCL_DEBUG=INFO"))  # fmt: skip
+                                    fix="Read the job's log; the image must print NCCL_DEBUG=INFO"))  # fmt: skip
             continue
         verdicts.append(_network(host, parsed[host]))
         verdicts.append(_devices(host, parsed[host], devices[host]))
@@ -158,7 +158,7 @@ def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits:
     wrong = sum(row.wrong for row in rows)
     verdicts.append(verdict("NCCL results", not wrong, measured=f"{wrong} wrong values", required="0 wrong values",
                             reason="the collective computed wrong values",
-                            cure="Don't serve on this fabric; check memory and cable"))  # fmt: skip
+                            fix="Don't serve on this fabric; check memory and cable"))  # fmt: skip
     measurements = [
         {"name": "NCCL bus bandwidth", "subject": f"{row.bytes} bytes", "value": row.best_b_s, "unit": "B/s"}
         for row in rows
@@ -174,20 +174,18 @@ def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits:
 def _network(host: str, log: Log) -> Verdict:
     """The network must be IB (or NGC's plugin, IBext_v10), and nothing may have gone over sockets."""
     ok = bool(log.network and log.network.startswith("IB")) and "socket" not in log.errors
-    reason, cure = "NCCL fell back to TCP sockets", "Set NCCL_NET=IB, so that a missing device is an error at once"
+    reason, fix = "NCCL fell back to TCP sockets", "Set NCCL_NET=IB, so that a missing device is an error at once"
     if "no_device" in log.errors:
         reason = "NCCL found no RoCE device in the container"
-        cure = "Give the container /dev/infiniband, IPC_LOCK and unlimited memlock; check NCCL_IB_HCA"
+        fix = "Give the container /dev/infiniband, IPC_LOCK and unlimited memlock; check NCCL_IB_HCA"
     elif "memlock" in log.errors:
-        reason, cure = (
+        reason, fix = (
             "memory could not be registered in the container",
             "docker run --ulimit memlock=-1 --cap-add IPC_LOCK",
         )
     elif log.network is None:
-        reason, cure = "the log names no network", "Run it with NCCL_DEBUG=INFO"
-    return verdict(
-        f"NCCL network on {host}", ok, measured=log.network or "none", required="IB", reason=reason, cure=cure
-    )
+        reason, fix = "the log names no network", "Run it with NCCL_DEBUG=INFO"
+    return verdict(f"NCCL network on {host}", ok, measured=log.network or "none", required="IB", reason=reason, fix=fix)
 
 
 def _devices(host: str, log: Log, wanted: Sequence[str]) -> Verdict:
@@ -199,7 +197,7 @@ def _devices(host: str, log: Log, wanted: Sequence[str]) -> Verdict:
     return verdict(
         f"NCCL devices on {host}", not missing and not idle,
         measured=", ".join(log.devices) or "none", required=", ".join(wanted), reason=reason,
-        cure="Set NCCL_IB_HCA to both devices of the cage on this host, and leave NCCL_IB_GID_INDEX unset",
+        fix="Set NCCL_IB_HCA to both devices of the cage on this host, and leave NCCL_IB_GID_INDEX unset",
     )  # fmt: skip
 
 
@@ -208,24 +206,24 @@ def _bandwidth(rows: Sequence[Row], limits: Limits) -> Verdict:
     name = "NCCL bus bandwidth"
     if largest is None or largest.best_b_s is None:
         return verdict(name, False, measured="nothing", required=f"at least {limits.bus_b_s / GIGA:g}", unit="GB/s",
-                       reason="no rank printed a table of results", cure="Read the head's log of the job")  # fmt: skip
+                       reason="no rank printed a table of results", fix="Read the head's log of the job")  # fmt: skip
     value = largest.best_b_s
     if value > limits.ceiling_b_s:
         return verdict(name, False, measured=round(value / GIGA, 2),
                        required=f"at most {limits.ceiling_b_s / GIGA:g}", unit="GB/s",
                        reason="this is more than the cable can carry, so it is not believed",
-                       cure="Check that the ranks are on different hosts")  # fmt: skip
-    reason, cure = "the collective is slower than it has to be", "Run the rdma stage again with rdma_verify_remeasure"
+                       fix="Check that the ranks are on different hosts")  # fmt: skip
+    reason, fix = "the collective is slower than it has to be", "Run the rdma stage again with rdma_verify_remeasure"
     if 11 * GIGA <= value <= 15 * GIGA:
-        reason, cure = (
+        reason, fix = (
             "about half: one of the two HCAs carried it alone",
             "Set NCCL_IB_HCA to both devices on every host",
         )
     elif value < 5 * GIGA:
         reason = "about 3 GB/s is what TCP or stale NIC firmware gives"
-        cure = "See the network verdict; else update the NIC firmware, one host at a time"
+        fix = "See the network verdict; else update the NIC firmware, one host at a time"
     return verdict(name, value >= limits.bus_b_s, measured=round(value / GIGA, 2),
-                   required=f"at least {limits.bus_b_s / GIGA:g}", unit="GB/s", reason=reason, cure=cure)  # fmt: skip
+                   required=f"at least {limits.bus_b_s / GIGA:g}", unit="GB/s", reason=reason, fix=fix)  # fmt: skip
 
 
 def memory(meminfo: str, largest: int) -> Verdict:
@@ -240,5 +238,5 @@ def memory(meminfo: str, largest: int) -> Verdict:
         "memory for the NCCL test", available >= required,
         measured=round(available / 2**30, 1), required=f"at least {required / 2**30:.1f}", unit="GiB",
         reason="a test that does not fit into unified memory hangs the host",
-        cure="Stop what is served (twinspark stop), or lower rdma_verify_nccl_largest",
+        fix="Stop what is served (twinspark stop), or lower rdma_verify_nccl_largest",
     )  # fmt: skip

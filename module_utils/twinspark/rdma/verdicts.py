@@ -202,7 +202,7 @@ def _refused(name: str, groups: Collection[int]) -> Iterator[Verdict]:
     if groups:
         cause = named(QUEUE_PAIRS_REFUSED)
         yield verdict(f"connections of {name}", False, blocks=False, measured=f"{len(groups)} refused",
-                      required="none refused", cause=cause.name, reason=cause.meaning, cure=cause.cure)  # fmt: skip
+                      required="none refused", cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
 
 
 def _group(ends: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -217,11 +217,11 @@ def _failed(name: str, cause: Mapping[str, Any] | None, runs: Sequence[Any], end
         why = "; ".join(dict.fromkeys(warning for text in texts for warning in text))
         return verdict(name, False, measured="nothing", required="a measurement", cause="invalid",
                        reason=f"no valid figure was measured{f' ({why})' if why else ''}",
-                       cure="Run the command by hand; it is in the proof's evidence")  # fmt: skip
+                       fix="Run the command by hand; it is in the proof's evidence")  # fmt: skip
     line = f" ({cause['line']})" if cause.get("line") else ""
     return verdict(
         name, False, measured="nothing", required="a measurement", cause=cause["name"],
-        reason=f"{cause['name']}: {cause['meaning']}{line}", cure=cause["cure"],
+        reason=f"{cause['name']}: {cause['meaning']}{line}", fix=cause["fix"],
     )  # fmt: skip
 
 
@@ -242,20 +242,20 @@ def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence
         more["required"] = f"at most {ceiling / GIGA:.1f}"
         yield verdict(name, False, **more, cause="implausible",
                       reason="this is more than the link or its PCIe lanes can carry, so it is not believed",
-                      cure="Check that the rail's address is not the host's own, and measure again")  # fmt: skip
+                      fix="Check that the rail's address is not the host's own, and measure again")  # fmt: skip
         return
     slow = value < floor
     fault = slow and FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
     yield verdict(
         name, not slow, **more, **({"cause": "13gbit" if fault else "slow"} if slow else {}),
         reason=FAULT_REASON if fault else "the rail is slower than it has to be",
-        cure=FAULT_CURE if fault else SLOW_CURE,
+        fix=FAULT_CURE if fault else SLOW_CURE,
     )  # fmt: skip
     if len(figure.values) > 1:
         yield verdict(
             f"spread of {name}", figure.spread <= limits.spread, blocks=False,
             measured=round(100 * figure.spread, 1), required=f"at most {100 * limits.spread:.0f}", unit="%",
-            reason="the repeats differ much", cure="See whether anything else uses the rail, then measure again",
+            reason="the repeats differ much", fix="See whether anything else uses the rail, then measure again",
         )  # fmt: skip
 
 
@@ -269,7 +269,7 @@ def _latency(name: str, figure: Figure, limits: Thresholds) -> Iterator[Verdict]
             f"{name}, {part}", not slow, measured=round(value, 2), required=f"at most {limit:g}", unit="us",
             **({"cause": "slow"} if slow else {}),
             reason="messages take longer than they have to",
-            cure="Look at the CPU governor, at other load on both hosts, and at the link's error counters",
+            fix="Look at the CPU governor, at other load on both hosts, and at the link's error counters",
         )  # fmt: skip
 
 
@@ -287,9 +287,9 @@ def _measurements(figure: Figure) -> Iterator[dict[str, Any]]:
 
 def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:
     for subject, why in skipped.items():
-        # It does not block: the verdict on the rail itself does, with the cure.
+        # It does not block: the verdict on the rail itself does, with the fix.
         yield verdict(f"measurement of {subject}", False, blocks=False, measured="nothing", required="a measurement",
-                      reason=f"it was not tried: {why}", cure="See the verdict on that rail")  # fmt: skip
+                      reason=f"it was not tried: {why}", fix="See the verdict on that rail")  # fmt: skip
 
 
 def _changed(fabric: Sequence[Mapping[str, Any]], facts: Mapping[str, Facts]) -> Iterator[Verdict]:
@@ -303,4 +303,4 @@ def _changed(fabric: Sequence[Mapping[str, Any]], facts: Mapping[str, Facts]) ->
             if before == "ACTIVE" and after != before:
                 yield verdict(f"{rail['name']} on {entry['host']} after the measurements", False, measured=after,
                               required=before, cause="port_down", reason="the link went down while it was measured",
-                              cure="Reseat the cable on both hosts; look at dmesg")  # fmt: skip
+                              fix="Reseat the cable on both hosts; look at dmesg")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Why an engine died: the field's known deaths by the words in its log, each with its cure.
+"""Why an engine died: the field's known deaths by the words in its log, each with its fix.
 
 docs/serving.md is keyed on the same names. Add a death here with the line that showed it as a unit-test case.
 """
@@ -16,7 +16,7 @@ class Death:
 
     name: str
     pattern: str
-    cure: str
+    fix: str
     general: bool = False
 
 
@@ -96,7 +96,7 @@ DEATHS = (
 
 
 def cause(lines: Sequence[str]) -> dict[str, str] | None:
-    """The first known death in the log, as name, line and cure; None when nothing in it is known.
+    """The first known death in the log, as name, line and fix; None when nothing in it is known.
 
     What comes first is nearest the root; the general deaths, which follow from others, are named last.
     """
@@ -105,5 +105,5 @@ def cause(lines: Sequence[str]) -> dict[str, str] | None:
         for line in lines:
             for death, pattern in known:
                 if pattern.search(line):
-                    return {"name": death.name, "line": line.strip()[:400], "cure": death.cure}
+                    return {"name": death.name, "line": line.strip()[:400], "fix": death.fix}
     return None

@@ -98,7 +98,7 @@ def memory_verdict(
         "required": round(need / GIB, 1),
         "unit": "GiB",
         "reason": "" if memory["available"] >= need else "the engine would run the host out of memory",
-        "cure": "stop what else uses memory on it, or lower gpu_memory_utilization in the profile",
+        "fix": "stop what else uses memory on it, or lower gpu_memory_utilization in the profile",
     }
 
 
@@ -166,15 +166,15 @@ def restart_reasons(
 
 
 def death(serve: Mapping[str, Any]) -> dict[str, str]:
-    """Reason and cure of a rank that died: from the known deaths, else its unit's state and its last words."""
+    """Reason and fix of a rank that died: from the known deaths, else its unit's state and its last words."""
     why = serve.get("cause")
     if why:
-        return {"reason": f"{why['name']}: {why['line']}", "cure": why["cure"]}
+        return {"reason": f"{why['name']}: {why['line']}", "fix": why["fix"]}
     unit = serve.get("unit") or {}
     last = (serve.get("log_tail") or ["its log is empty"])[-1]
     return {
         "reason": f"{unit.get('Result') or 'no unit'}, exit {unit.get('ExecMainStatus', '?')}: {last}",
-        "cure": "read `journalctl -u twinspark-vllm` there, mend the cause and run `twinspark apply --stage serve`",
+        "fix": "read `journalctl -u twinspark-vllm` there, mend the cause and run `twinspark apply --stage serve`",
     }
 
 
@@ -193,7 +193,7 @@ def verdicts(
                 "ok": up,
                 "measured": state,
                 "required": "active",
-                **({"reason": "", "cure": ""} if up else death(serve)),
+                **({"reason": "", "fix": ""} if up else death(serve)),
             }
         )
         network = (serve.get("nccl") or {}).get("network", "")
@@ -206,7 +206,7 @@ def verdicts(
                     "measured": network,
                     "required": "IB",
                     "reason": "" if over_ib else "NCCL fell back to sockets, at about a tenth of the rate",
-                    "cure": "run `twinspark apply --stage rdma`, and see NCCL_IB_HCA in docs/serving.md",
+                    "fix": "run `twinspark apply --stage rdma`, and see NCCL_IB_HCA in docs/serving.md",
                 }
             )
     phase = found.get(hosts[0], {}).get("phase", "")
@@ -221,7 +221,7 @@ def verdicts(
             "required": canary.get("min_tokens", 1),
             "unit": "tokens",
             "reason": f"{canary['error']}{waiting}" if canary.get("error") else "",
-            "cure": "run `twinspark apply --stage serve`, which restarts the pair; /health is not to be believed",
+            "fix": "run `twinspark apply --stage serve`, which restarts the pair; /health is not to be believed",
         }
     )
     return judged

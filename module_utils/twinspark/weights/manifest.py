@@ -23,7 +23,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class ManifestError(ValueError):
-    """Metadata or a file that can't be taken as a manifest; the message names what and the cure."""
+    """Metadata or a file that can't be taken as a manifest; the message names what and the fix."""
 
 
 @dataclass(frozen=True)

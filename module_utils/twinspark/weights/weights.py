@@ -116,7 +116,7 @@ def space_verdict(host: str, needed: int, free: int, folder: str, reserve_gib: f
         "required": round(wanted / GIB, 2),
         "unit": "GiB",
         "reason": why,
-        "cure": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
+        "fix": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
     }
 
 
@@ -129,7 +129,7 @@ def snapshot_verdict(host: str, commit: str, judgement: Judgement | None) -> dic
         "measured": state,
         "required": "verified",
         "reason": complaint(judgement) if judgement else f"no manifest of {commit}",
-        "cure": "twinspark apply --stage weights",
+        "fix": "twinspark apply --stage weights",
     }
 
 
@@ -186,7 +186,7 @@ def evidence(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "required": 0,
             "unit": "files that differ",
             "reason": ", ".join(differing[:5]),
-            "cure": "twinspark apply --stage weights -e hf_weights_rehash=true",
+            "fix": "twinspark apply --stage weights -e hf_weights_rehash=true",
         }
     )
     measurements = []

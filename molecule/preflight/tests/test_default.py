@@ -19,4 +19,4 @@ def test_every_finding_says_what_was_expected_and_found(host):
     for finding in proof["verdicts"]:
         assert finding["measured"] is not None
         assert finding["required"]
-        assert finding["ok"] or (finding["reason"] and finding["cure"])
+        assert finding["ok"] or (finding["reason"] and finding["fix"])

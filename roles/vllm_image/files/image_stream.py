@@ -107,7 +107,7 @@ def reach(name: str, ssh: list[str], ways: Sequence[list[str]]) -> Peer:
         heard.append(f"{' '.join(docker)}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     raise CopyError(
         f"{name}: its Docker can't be reached from the head ({'; '.join(heard)}). "
-        "Cure: `twinspark apply --stage network` if ssh failed, else add the user to the group docker on that host"
+        "Fix: `twinspark apply --stage network` if ssh failed, else add the user to the group docker on that host"
     )
 
 

@@ -133,8 +133,8 @@ def wait_host(lab: Lab, host: str) -> None:
     wait_until_booted(lab.container(host), f"`twinspark lab reboot {host} --name {lab.name}`")
 
 
-def wait_until_booted(container: str, cure: str = "run this again", seconds: float = 90) -> None:
-    """Wait for systemd; LabError, with the cure, if it has not booted in time, or not without failed units."""
+def wait_until_booted(container: str, fix: str = "run this again", seconds: float = 90) -> None:
+    """Wait for systemd; LabError, with the fix, if it has not booted in time, or not without failed units."""
     deadline = time.monotonic() + seconds
     state = ""
     while time.monotonic() < deadline:
@@ -148,7 +148,7 @@ def wait_until_booted(container: str, cure: str = "run this again", seconds: flo
             units = _systemctl(container, "--failed", "--plain", "--no-legend", "--no-pager")
             failed = ", ".join(line.split()[0] for line in units.splitlines() if line.strip())
             if failed:
-                raise LabError(f"{container} has failed units ({failed}): look with `docker exec`, then {cure}")
+                raise LabError(f"{container} has failed units ({failed}): look with `docker exec`, then {fix}")
         time.sleep(0.3)
     raise LabError(f"{container} has not booted within {seconds:.0f} s (systemd says {state or 'nothing'})")
 

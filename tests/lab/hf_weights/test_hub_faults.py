@@ -79,7 +79,7 @@ def test_wrong_bytes_twice_stop_the_line_with_the_file_s_name(lab, home):
     ],
     ids=["401", "403", "no such commit"],
 )
-def test_a_refusal_is_told_at_once_with_its_cure(lab, home, fault, words):
+def test_a_refusal_is_told_at_once_with_its_fix(lab, home, fault, words):
     lab.faults(fault)
     started = time.monotonic()
     code, log = lab.fetch(home)

@@ -6,7 +6,7 @@ import pytest
 
 INPUTS = {"mtu": 9000}
 GOOD = [{"name": "MTU", "ok": True}]
-BAD = [{"name": "MTU", "ok": False, "measured": 1500, "required": 9000, "cure": "run the network stage"}]
+BAD = [{"name": "MTU", "ok": False, "measured": 1500, "required": 9000, "fix": "run the network stage"}]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_failing_verdict_is_written_first_and_then_fails(leave, tmp_path):
     answer = leave(verdicts=BAD)
     assert answer["failed"]
     assert (
-        answer["msg"] == "Stage preflight did not pass: MTU: measured 1500, required 9000. Cure: run the network stage."
+        answer["msg"] == "Stage preflight did not pass: MTU: measured 1500, required 9000. Fix: run the network stage."
     )
     assert json.loads((tmp_path / "proofs/preflight.json").read_text())["verdict"] == "fail"
 
@@ -117,5 +117,5 @@ def test_a_proof_that_was_just_seen_to_be_untrue_does_not_open_the_gate(leave, a
     leave()
     answer = ask(contradictions=["spark2: enp1s0f1np1 has mtu 1500, not 9000"], needed_by="network")
     assert answer["failed"]
-    assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Cure: `twinspark apply" in answer["msg"]
+    assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Fix: `twinspark apply" in answer["msg"]
     assert ask(contradictions=["spark2: gone"], override=["preflight"])["overridden"]

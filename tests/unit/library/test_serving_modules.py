@@ -45,7 +45,7 @@ def test_an_orphaned_commit_is_checked_out_once(run_module, orphan, tmp_path):
     assert (tmp_path / "work/cache").exists()
 
 
-def test_a_commit_that_is_gone_has_a_cure(run_module, orphan, tmp_path):
+def test_a_commit_that_is_gone_has_a_fix(run_module, orphan, tmp_path):
     answer = run_module("twinspark_source", repo=orphan[0], commit="0" * 40, dest=str(tmp_path / "work"))
     assert answer["failed"]
     assert "no longer has the commit" in answer["msg"]

@@ -112,7 +112,7 @@ def test_check_mode_starts_nothing_and_says_what_it_would(library):
 
 
 def test_a_client_whose_server_failed_is_not_run(library):
-    cause = {"name": "port_busy", "meaning": "m", "cure": "c", "line": ""}
+    cause = {"name": "port_busy", "meaning": "m", "fix": "c", "line": ""}
     (run,) = library.measured(FakeModule(runs=[RUN | {"cause": cause}]))["runs"]
     assert (run["skipped"], run["ok"], run["cause"]) == (True, False, cause)
 

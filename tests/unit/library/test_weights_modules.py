@@ -67,7 +67,7 @@ def test_check_mode_asks_the_hub_and_writes_nothing(run_module, arguments):
         ({"token_file": "/nowhere"}, "No such file"),
     ],
 )
-def test_what_can_t_be_is_refused_with_its_cure(run_module, arguments, wrong, words):
+def test_what_can_t_be_is_refused_with_its_fix(run_module, arguments, wrong, words):
     found = run_module("twinspark_weights_manifest", **{**arguments, **wrong})
     assert found["failed"]
     assert words in found["msg"]

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 def test_cause(case):
     found = cause(case["lines"])
     assert (found["name"] if found else None) == case["cause"]
-    assert found is None or found["cure"]
+    assert found is None or found["fix"]
 
 
 def test_the_field_guide_names_every_death(root):

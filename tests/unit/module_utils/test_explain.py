@@ -19,6 +19,6 @@ def test_explain(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_cure_weakens_a_check(case: dict[str, Any]) -> None:
+def test_no_fix_weakens_a_check(case: dict[str, Any]) -> None:
     assert "StrictHostKeyChecking" not in case["sentence"]
     assert "host_key_checking" not in case["sentence"].lower()

@@ -96,7 +96,7 @@ def test_parity(ids, oks):
         ("fatal: something else", "something else"),
     ],
 )
-def test_git_failures_have_a_cure(error, words):
+def test_git_failures_have_a_fix(error, words):
     assert words in source.fetch_problem("https://x", COMMIT, error)
 
 

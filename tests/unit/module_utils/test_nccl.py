@@ -19,7 +19,7 @@ LIMITS = nccl.Limits(18e9, 25e9)
 def test_a_log_is_judged(case):
     result = nccl.judge({"spark1": case["log"]}, DEVICES, LIMITS)
     assert [v["name"] for v in result["verdicts"] if not v["ok"]] == case["expect"]
-    assert all(v["reason"] and v["cure"] for v in result["verdicts"] if not v["ok"])
+    assert all(v["reason"] and v["fix"] for v in result["verdicts"] if not v["ok"])
     if "bus" in case:
         assert max(m["value"] for m in result["measurements"]) == pytest.approx(case["bus"] * 1e9)
 

@@ -53,7 +53,7 @@ def test_verdicts(case):
     failing = proofs.failures(judged["verdicts"])
     assert [verdict["name"] for verdict in failing] == [parts[0] for parts in case["failing"]]
     for verdict, parts in zip(failing, case["failing"], strict=True):
-        assert verdict["cure"]
+        assert verdict["fix"]
         assert verdict["reason"]
         for part in parts:
             assert part in proofs.sentence(verdict)

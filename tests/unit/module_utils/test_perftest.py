@@ -62,8 +62,8 @@ def test_the_article_holds_two_runs_and_is_not_read_as_one():
         perftest.parse("\n".join(texts))
 
 
-def test_every_cause_has_a_meaning_and_a_cure():
-    assert all(meaning and cure for meaning, cure in perftest_causes.KNOWN.values())
+def test_every_cause_has_a_meaning_and_a_fix():
+    assert all(meaning and fix for meaning, fix in perftest_causes.KNOWN.values())
 
 
 TOKENS = st.sampled_from(

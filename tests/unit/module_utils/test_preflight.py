@@ -37,9 +37,9 @@ NEEDS = {
             "what": "kernel",
             "pattern": "7.0.0-1019-nvidia*",
             "reason": "breaks ibv_reg_mr",
-            "cure": "boot the one before",
+            "fix": "boot the one before",
         },
-        {"what": "driver", "pattern": "590.*", "reason": "deadlocks CUDA graphs", "cure": "go back to 580"},
+        {"what": "driver", "pattern": "590.*", "reason": "deadlocks CUDA graphs", "fix": "go back to 580"},
     ],
 }
 
@@ -60,7 +60,7 @@ def test_findings(case):
 def test_every_finding_is_whole():
     facts = {host: {**SOUND, "hostname": host} for host in ("spark1", "spark2")}
     for verdict in preflight.judge(facts, NEEDS)["verdicts"]:
-        assert {"name", "ok", "measured", "required", "reason", "cure"} <= set(verdict)
+        assert {"name", "ok", "measured", "required", "reason", "fix"} <= set(verdict)
 
 
 def test_one_host_alone_has_nobody_to_differ_from():

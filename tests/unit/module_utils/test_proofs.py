@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 GOOD = [{"name": "MTU", "ok": True}]
 BAD = [{"name": "bandwidth", "ok": False, "measured": 13.1, "required": 90, "unit": "Gb/s",
-        "reason": "power-delivery fault.", "cure": "pull AC for 60 s"}]  # fmt: skip
+        "reason": "power-delivery fault.", "fix": "pull AC for 60 s"}]  # fmt: skip
 
 
 def make(stage="network", inputs=None, verdicts=GOOD, **more):
@@ -47,7 +47,7 @@ def test_failing_verdict_makes_a_failing_proof_that_says_all():
     proof = make(verdicts=[*GOOD, *BAD])
     assert proof["verdict"] == "fail"
     assert proof["reasons"] == [
-        "bandwidth: measured 13.1 Gb/s, required 90 Gb/s. power-delivery fault. Cure: pull AC for 60 s."
+        "bandwidth: measured 13.1 Gb/s, required 90 Gb/s. power-delivery fault. Fix: pull AC for 60 s."
     ]
 
 
@@ -135,17 +135,17 @@ def test_a_proof_is_plain_json():
     assert json.loads(proofs.dump(make()))["stage"] == "network"
 
 
-def test_the_refusal_names_the_cure():
+def test_the_refusal_names_the_fix():
     text = proofs.refusal("rdma", "there is none", "weights")
     assert text.startswith("Stage weights refused: it needs a passing proof of stage rdma, and there is none.")
     assert "`twinspark apply --stage rdma`" in text
 
 
-def test_verdicts_with_the_same_reason_and_cure_share_a_sentence():
+def test_verdicts_with_the_same_reason_and_fix_share_a_sentence():
     other = BAD[0] | {"name": "other rail", "measured": 12.9}
     assert proofs.sentences([BAD[0], other, {"name": "alone", "reason": "why"}]) == [
         "bandwidth: measured 13.1 Gb/s, required 90 Gb/s; other rail: measured 12.9 Gb/s, required 90 Gb/s. "
-        "power-delivery fault. Cure: pull AC for 60 s.",
+        "power-delivery fault. Fix: pull AC for 60 s.",
         "alone. why.",
     ]
 

@@ -185,12 +185,12 @@ def test_the_median_of_the_repeats_is_judged_and_their_spread_remarked_on():
 
 
 @pytest.mark.parametrize("cause", ["killed", "timeout", "memlock", "retry_exceeded", "port_busy", "no_path", "invalid"])
-def test_a_run_without_a_figure_is_named_with_its_cure(cause):
+def test_a_run_without_a_figure_is_named_with_its_fix(cause):
     broken = runs(change=lambda run, step: {"rows": [], "ok": False, "cause": named(cause, "the line").as_dict()})
     verdict = failed(report(measured=broken))["write_bw rail1 spark1 -> spark2"]
     assert verdict["cause"] == cause
     assert verdict["reason"].startswith(f"{cause}: ")
-    assert verdict["cure"]
+    assert verdict["fix"]
 
 
 REFUSED = named(QUEUE_PAIRS_REFUSED).as_dict()
@@ -273,7 +273,7 @@ def test_a_fault_of_the_fabric_is_named(change, name, reason):
     plan = rdma_plan.plan(FABRIC, {}, rdma_fabric.unusable(FABRIC, found))
     result = failed(report(found, runs(plan), plan))
     assert reason in result[name]["reason"]
-    assert result[name]["cure"]
+    assert result[name]["fix"]
 
 
 def test_a_cable_in_the_other_cage_is_told_from_one_that_is_out():
@@ -282,7 +282,7 @@ def test_a_cable_in_the_other_cage_is_told_from_one_that_is_out():
         found["spark2"]["devices"][cage] = device("spark2", n)
     wrong = rdma_fabric.trouble(FABRIC[1]["rails"][0], found["spark2"])
     assert "other cage" in wrong["reason"]
-    assert "rocep1s0f0" in wrong["cure"]
+    assert "rocep1s0f0" in wrong["fix"]
 
 
 def test_a_device_bound_to_another_driver_is_told_from_a_missing_one():

@@ -137,14 +137,14 @@ def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
 
 
 def test_a_dead_rank_is_named_with_its_cause():
-    why = {"name": "free memory", "line": "ValueError: Free memory", "cure": "stop something"}
+    why = {"name": "free memory", "line": "ValueError: Free memory", "fix": "stop something"}
     worker = seen(
         unit={"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}, cause=why, container=None
     )
     verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, {"ok": False, "error": "refused"}, rdma=False)
     assert [v["ok"] for v in verdicts] == [True, False, False]
     assert verdicts[1]["reason"] == "free memory: ValueError: Free memory"
-    assert verdicts[1]["cure"] == "stop something"
+    assert verdicts[1]["fix"] == "stop something"
     assert not verdicts[2]["blocks"]  # the death is the reason
     assert serve.death({**worker, "cause": None})["reason"] == "exit-code, exit 1: its log is empty"
 

@@ -139,7 +139,7 @@ def test_pruning_frees_what_nothing_else_links_to():
 
 
 @pytest.mark.parametrize("case", cases(HERE / "weights_hub_answers.yaml"))
-def test_what_may_pass_is_tried_again_and_the_rest_is_told_with_its_cure(case):
+def test_what_may_pass_is_tried_again_and_the_rest_is_told_with_its_fix(case):
     found = hubapi.answer(case["status"], "o/n", "1" * 40, case.get("token", False), case.get("code", ""))
     assert found.retry == case["retry"]
     assert case["words"] in found.words

@@ -78,7 +78,7 @@ def test_a_link_in_a_part_s_place_is_not_written_through(pair, tmp_path):
     assert private.read_text() == "private"
 
 
-def test_a_folder_in_a_part_s_place_is_named_with_its_cure(program, pair):
+def test_a_folder_in_a_part_s_place_is_named_with_its_fix(program, pair):
     part = pair.other.staging / f"{pair.entry('a').blob}.part"
     part.mkdir(parents=True)
     with pytest.raises(program("job").Failure, match=r"\.part is a folder.*Remove it"):
@@ -213,7 +213,7 @@ def test_wrong_bytes_twice_are_an_error_and_never_have_the_name(program, pair):
 
 
 @pytest.mark.parametrize("length", [-1, 1, None])
-def test_a_file_of_the_wrong_length_on_the_head_or_none_is_told_with_its_cure(program, pair, length):
+def test_a_file_of_the_wrong_length_on_the_head_or_none_is_told_with_its_fix(program, pair, length):
     path = pair.head.blobs / pair.entry("b").blob
     content = path.read_bytes()
     path.unlink()
@@ -224,7 +224,7 @@ def test_a_file_of_the_wrong_length_on_the_head_or_none_is_told_with_its_cure(pr
     assert all(pair.there().values())
 
 
-def test_a_wrong_secret_is_refused_with_its_cure(program, pair):
+def test_a_wrong_secret_is_refused_with_its_fix(program, pair):
     with pytest.raises(program("job").Failure, match="does not know this copy's secret"):
         pair.pull(secret_file=pair.secret("third", "open"))
     assert pair.there() == {}

@@ -127,7 +127,7 @@ def test_what_a_peer_sends_stands_in_the_log_as_text(pair, capsys):
     assert "\x1b" not in log
 
 
-def test_a_port_in_use_is_told_with_its_cure(program, pair):
+def test_a_port_in_use_is_told_with_its_fix(program, pair):
     spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
     with pytest.raises(program("job").Failure, match=r"at any rail, first rail1 \(127.0.0.1\): .*hf_weights_port"):
         program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 9})

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 GATE = """
 from ansible.module_utils.basic import AnsibleModule
-AnsibleModule({}).fail_json(msg="weights needs a proof of rdma, and there is none. Cure: twinspark apply --stage rdma")
+AnsibleModule({}).fail_json(msg="weights needs a proof of rdma, and there is none. Fix: twinspark apply --stage rdma")
 """
 
 

@@ -72,7 +72,7 @@ def test_a_gate_that_refuses(site: Site) -> None:
     site.play("weights", {"name": "Require rdma", "twinspark_gate": {}})
     done = site.twinspark("apply")
     assert done.returncode == 3
-    assert "weights needs a proof of rdma, and there is none. Cure: twinspark apply --stage rdma." in done.stderr
+    assert "weights needs a proof of rdma, and there is none. Fix: twinspark apply --stage rdma." in done.stderr
 
 
 def test_what_a_rescue_dealt_with_is_not_blamed(site: Site) -> None:

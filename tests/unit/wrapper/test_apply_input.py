@@ -123,7 +123,7 @@ def test_an_inventory_in_a_circle_ends(site: Site) -> None:
         ("hosts", b"just some text\n", " (Expected key=value host variable assignment, got: some)"),
     ],
 )
-def test_what_ansible_can_not_read_is_told_with_a_cure(site: Site, name: str, content: bytes | None, why: str) -> None:
+def test_what_ansible_can_not_read_is_told_with_a_fix(site: Site, name: str, content: bytes | None, why: str) -> None:
     site.play("preflight", {"name": "Ping", "ansible.builtin.ping": {}})
     (site.project / "ansible.cfg").write_text((ROOT / "ansible.cfg").read_text())
     folder = site.project / "elsewhere"

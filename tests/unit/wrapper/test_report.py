@@ -88,7 +88,7 @@ def test_an_override_is_said_loudly(tmp_path: Path, proof_files: Callable[..., N
     assert "Overridden by the owner: rdma." in page
 
 
-def test_a_failure_brings_reason_and_cure(tmp_path: Path, proof_files: Callable[..., None]) -> None:
+def test_a_failure_brings_reason_and_fix(tmp_path: Path, proof_files: Callable[..., None]) -> None:
     bad = {
         "name": "write_bw",
         "ok": False,
@@ -97,11 +97,11 @@ def test_a_failure_brings_reason_and_cure(tmp_path: Path, proof_files: Callable[
         "unit": "bit/s",
         "reason": "the 13 Gb/s fault",
     }
-    proof_files(tmp_path, "preflight", "network", "rdma", rdma={"verdicts": [{**bad, "cure": "run `reboot` on both"}]})
+    proof_files(tmp_path, "preflight", "network", "rdma", rdma={"verdicts": [{**bad, "fix": "run `reboot` on both"}]})
     document, page = made(tmp_path)
     assert document["verdict"] == "failed"
     assert "13 Gbit/s" in page
-    assert "<b>Cure:</b> run <code>reboot</code> on both" in page
+    assert "<b>Fix:</b> run <code>reboot</code> on both" in page
 
 
 def test_the_page_is_well_formed_and_asks_nobody(tmp_path: Path, proof_files: Callable[..., None]) -> None:

@@ -14,7 +14,7 @@ from twinspark import report, status
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 FAILED = {
     "verdicts": [
-        {"name": "write_bw", "ok": False, "measured": 13e9, "required": 90e9, "unit": "bit/s", "cure": "reboot"}
+        {"name": "write_bw", "ok": False, "measured": 13e9, "required": 90e9, "unit": "bit/s", "fix": "reboot"}
     ]
 }
 
@@ -31,7 +31,7 @@ def test_pass_fail_and_missing(tmp_path: Path, proof_files: Callable[..., None])
     proof_files(tmp_path, "preflight", "network", "rdma", rdma=FAILED)
     assert list(states(tmp_path).values())[:4] == ["pass", "pass", "fail", "missing"]
     rdma = status.rows(tmp_path, NOW)[2]
-    assert "Cure: reboot" in rdma.why
+    assert "Fix: reboot" in rdma.why
     assert rdma.age_seconds == 30 * 60
 
 

@@ -22,7 +22,7 @@ VERBS = {"fetch": fetch.run, "pull": pull.run, "serve": serve.run, "verify": ver
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0: all is as it should be. 1: the last line of output says what is not, and the cure."""
+    """Exit code 0: all is as it should be. 1: the last line of output says what is not, and the fix."""
     verb, text = arguments
     spec: dict[str, Any] = json.loads(text)
     signal.signal(signal.SIGTERM, stopped)

@@ -22,7 +22,7 @@ WINDOW = 15  # of them that the rate is taken over
 
 
 class Failure(RuntimeError):
-    """The job can't go on; the message is one sentence with its cure, without a full stop."""
+    """The job can't go on; the message is one sentence with its fix, without a full stop."""
 
 
 def say(text: str) -> None:

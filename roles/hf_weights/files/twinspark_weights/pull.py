@@ -206,7 +206,7 @@ class Stream:
 
 
 def why_not(copy: Copy) -> Failure:
-    """What kept the files that did not come, with its cure."""
+    """What kept the files that did not come, with its fix."""
     count = f"{len(copy.queue) + copy.in_flight} files did not come"
     if copy.ways and copy.barred == set(copy.carried):
         return Failure(f"{count}: {copy.last}")

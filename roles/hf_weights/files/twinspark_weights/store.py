@@ -227,7 +227,7 @@ class Store:
         if not verdict["ok"]:
             raise Failure(
                 f"{verdict['name']}: {verdict['measured']} GiB free, {verdict['required']} required. "
-                f"{verdict['reason']}. Cure: {verdict['cure']}"
+                f"{verdict['reason']}. Fix: {verdict['fix']}"
             )
 
     def clear_staging(self, keep: Iterable[str] = ()) -> None:

@@ -23,7 +23,7 @@ def run(spec: Mapping[str, Any]) -> None:
         if missing or wrong:
             names = ", ".join(sorted({*wrong, *(entry.path for entry in missing)})[:5])
             raise Failure(
-                f"{len(missing)} files are wrong or missing, first {names}. Cure: twinspark apply --stage weights"
+                f"{len(missing)} files are wrong or missing, first {names}. Fix: twinspark apply --stage weights"
             )
         store.finish("")
         say(f"verified: {len(manifest.entries)} files, {manifest.total} bytes, commit {manifest.commit}")

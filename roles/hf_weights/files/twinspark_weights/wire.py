@@ -32,11 +32,11 @@ class BrokenRailError(Exception):
 
 
 class BarredRailError(Exception):
-    """This rail won't do, however often it is tried; another may. The message has the cure, without a full stop."""
+    """This rail won't do, however often it is tried; another may. The message has the fix, without a full stop."""
 
 
 class RefusedError(Exception):
-    """No other try or rail will do better; the message has the cure, without a full stop."""
+    """No other try or rail will do better; the message has the fix, without a full stop."""
 
 
 def challenge(nonce: str) -> str:

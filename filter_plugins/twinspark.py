@@ -29,9 +29,40 @@ def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, A
     if unknown:
         raise AnsibleFilterError(f"no variables for {', '.join(unknown)}")
     try:
-        return _fabric.fabric(hosts, settings)
+        return _fabric.fabric(hosts, {host: _here(settings[host]) for host in hosts})
     except _fabric.FabricError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def _here(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """A host's settings: as the role `common` found them in this play, or as the inventory alone has them."""
+    known = ("twinspark_rails", "twinspark_rails_first_host", "twinspark_user", "ansible_user", "ansible_host")
+    raw = {name: variables[name] for name in known if name in variables}
+    return {**raw, **variables.get("twinspark_here", {})}
+
+
+def twinspark_by_host(
+    hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], path: str, *default: Any
+) -> Any:
+    """{host: value}, the value by a dotted path into each host's variables, or the default where a part is not there.
+
+    {{ groups['sparks'] | twinspark_by_host(hostvars, '__rdma_verify_before.devices') }}
+    """
+    found: dict[str, Any] = {}
+    for host in hosts:
+        value: Any = variables[host]
+        for part in path.split("."):
+            try:
+                value = value[part]
+            except (KeyError, TypeError):
+                if default:
+                    value = default[0]
+                    break
+                raise AnsibleFilterError(
+                    f"{host} has no {path} in this play: it must run on all hosts of the group sparks, without --limit"
+                ) from None
+        found[host] = value
+    return found
 
 
 def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -77,6 +108,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
+            "twinspark_by_host": twinspark_by_host,
             "twinspark_fabric": twinspark_fabric,
             "twinspark_unpinned": _host_keys.unpinned,
             "twinspark_paths": twinspark_paths,

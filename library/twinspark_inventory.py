@@ -28,13 +28,9 @@ options:
     elements: str
     default: []
   profile:
-    description: Value of C(twinspark_profile), empty where it is not set.
+    description: Value of C(twinspark_profile).
     type: str
     required: true
-  profile_given:
-    description: Whether C(twinspark_profile) is set at all.
-    type: bool
-    default: false
   override:
     description: Stages whose proof the owner overrides.
     type: list
@@ -63,9 +59,14 @@ options:
     description: Host name to the names of the variables in C(hf_weights_client_environment); never their values.
     type: dict
     default: {}
-  project_dir:
-    description: The checkout; its roles, group_vars/all/derived.yml and profiles say what there is.
+  content_dir:
+    description: Where the roles lie; their files say which settings there are.
     type: path
+    required: true
+  profile_dirs:
+    description: Folders of profiles, those of the site first.
+    type: list
+    elements: path
     required: true
 attributes:
   check_mode:
@@ -82,7 +83,8 @@ EXAMPLES = r"""
   twinspark_inventory:
     addresses: {spark1: 192.0.2.1, spark2: 192.0.2.2}
     profile: deepseek-v4-flash
-    project_dir: "{{ playbook_dir | dirname }}"
+    content_dir: "{{ playbook_dir | dirname }}"
+    profile_dirs: ["{{ playbook_dir | dirname }}/profiles"]
   delegate_to: localhost
 """
 
@@ -99,7 +101,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.twinspark.inventory.rules import RUNTIME, SETTINGS, Inventory, Known, problems
+from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, Known, problems
 
 try:
     import yaml
@@ -111,14 +113,14 @@ ARGUMENTS: dict[str, Any] = {
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
-    "profile_given": {"type": "bool", "default": False},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
     "mtu": {"type": "raw", "default": 9000},
     "ports": {"type": "dict", "default": {}},
     "unpinned": {"type": "list", "elements": "str", "default": []},
     "client_environment": {"type": "dict", "default": {}},
-    "project_dir": {"type": "path", "required": True},
+    "content_dir": {"type": "path", "required": True},
+    "profile_dirs": {"type": "list", "elements": "path", "required": True},
 }
 
 
@@ -141,16 +143,16 @@ def specified(role: Path) -> Iterable[str]:
     return [option for entry in entries for option in (entry or {}).get("options") or {}]
 
 
-def known_names(project: Path) -> Known:
-    """What the checkout has: read from its files, so that a new role needs no entry here."""
-    roles = sorted(path for path in (project / "roles").glob("*") if path.is_dir())
-    variables = {*SETTINGS, *RUNTIME, *keys_of(project / "group_vars/all/derived.yml")}
+def known_names(content: Path, profiles: Iterable[str]) -> Known:
+    """What there is, read from the files, so that a new role or profile needs no entry here."""
+    roles = sorted(path for path in (content / "roles").glob("*") if path.is_dir())
+    variables = {*RUNTIME}
     for role in roles:
         variables.update(specified(role), keys_of(role / "defaults/main.yml"), keys_of(role / "vars/main.yml"))
     return Known(
         variables=frozenset(variables),
         roles=frozenset(role.name for role in roles),
-        profiles=tuple(sorted(path.stem for path in (project / "profiles").glob("*.yml"))),
+        profiles=tuple(sorted({path.stem for folder in profiles for path in Path(folder).glob("*.yml")})),
     )
 
 
@@ -160,12 +162,12 @@ def main() -> None:
     if yaml is None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     given = dict(module.params)
-    project = Path(given.pop("project_dir"))
+    content, profiles = Path(given.pop("content_dir")), given.pop("profile_dirs")
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
-        known = known_names(project)
+        known = known_names(content, profiles)
     except (OSError, yaml.YAMLError) as error:
-        module.fail_json(msg=f"the checkout at {project} can't be read ({error}): restore that file from Git")
+        module.fail_json(msg=f"{content} can't be read ({error}): restore that file")
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]

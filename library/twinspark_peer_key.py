@@ -117,7 +117,7 @@ def main() -> None:
     try:
         user = pwd.getpwnam(name)
     except KeyError:
-        module.fail_json(msg=f"There is no user {name}: correct peer_ssh_user.")
+        module.fail_json(msg=f"There is no user {name}: correct twinspark_user.")
     home = Path(user.pw_dir)
     given = module.params["path"]
     private = home / given[2:] if given.startswith("~/") else Path(given)

@@ -31,7 +31,7 @@ EXAMPLES = r"""
 - name: Look at the weights
   twinspark_weights_info:
     repo: deepseek-ai/DeepSeek-V4-Flash
-    commit: "{{ hf_weights_revision }}"
+    commit: "{{ twinspark_weights_revision }}"
     home: /home/me/.cache/huggingface
   register: weights
 """

@@ -32,7 +32,7 @@ EXAMPLES = r"""
 - name: Know what the commit must hold
   twinspark_weights_manifest:
     repo: deepseek-ai/DeepSeek-V4-Flash
-    commit: "{{ hf_weights_revision }}"
+    commit: "{{ twinspark_weights_revision }}"
     home: /home/me/.cache/huggingface
     owner: me
 """

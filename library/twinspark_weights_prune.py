@@ -24,7 +24,7 @@ EXAMPLES = r"""
 - name: Remove last month's commit
   twinspark_weights_prune:
     repo: deepseek-ai/DeepSeek-V4-Flash
-    keep: "{{ hf_weights_revision }}"
+    keep: "{{ twinspark_weights_revision }}"
     commits: [6976c7ff1b30a1b2cb7805021b8ba4684041f136]
     home: /home/me/.cache/huggingface
 """
@@ -53,7 +53,7 @@ ARGUMENTS: dict[str, Any] = {
 def refused(params: dict[str, Any]) -> str:
     """Why the request is refused; empty when it is sound."""
     if params["keep"] in params["commits"]:
-        return f"{params['keep']} is the commit in use; set another hf_weights_revision before it is removed"
+        return f"{params['keep']} is the commit in use; set another twinspark_weights_revision before it is removed"
     odd = [commit for commit in params["commits"] if not manifest.COMMIT.match(commit)]
     return f"{', '.join(odd)}: name commits in full (40 hexadecimal digits)" if odd else ""
 

@@ -29,7 +29,8 @@ def read(path: Path) -> Any:
 
 
 def options(role: str) -> dict[str, Any]:
-    return read(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    specs = read(ROOT / "roles" / role / "meta/argument_specs.yml")["argument_specs"]
+    return specs["settings" if role == "common" else "main"].get("options", {})
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -50,11 +51,16 @@ def test_a_default_told_in_the_specs_is_the_one_in_force(role):
 @pytest.mark.parametrize("role", ROLES)
 def test_public_variables_carry_the_role_s_name_and_a_description(role):
     for name, spec in options(role).items():
-        assert name.startswith(f"{role}_")
+        assert name.startswith("twinspark_" if role == "common" else f"{role}_")
         assert spec.get("description")
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "common"])
+def test_every_role_depends_on_common(role):
+    assert read(ROOT / "roles" / role / "meta/main.yml")["dependencies"] == [{"role": "common"}]
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "common"])
 def test_a_role_has_a_molecule_scenario_with_a_verification(role):
     scenario = ROOT / "molecule" / role
     assert (scenario / "converge.yml").exists()
@@ -63,7 +69,7 @@ def test_a_role_has_a_molecule_scenario_with_a_verification(role):
 
 def test_make_test_runs_every_role_s_scenario_once():
     found = re.findall(r"^(?:NETWORK|SERVICE)_ROLES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert sorted(" ".join(found).split()) == ROLES
+    assert sorted(" ".join(found).split()) == [role for role in ROLES if role != "common"]
 
 
 @pytest.mark.parametrize(("stage", "role"), STAGE_ROLES.items())

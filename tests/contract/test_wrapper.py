@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 import yaml
-from ansible.module_utils.twinspark.inventory.rules import SETTINGS
 
 from twinspark.exitcodes import MEANING
 from twinspark.verbs import site_stages, stage_of_plays
@@ -12,8 +11,10 @@ from twinspark.verbs import site_stages, stage_of_plays
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_every_setting_of_the_owner_is_known_by_name():
-    assert set(yaml.safe_load((ROOT / "group_vars/all/settings.yml").read_text())) <= SETTINGS
+def test_the_owner_s_settings_are_the_defaults_that_hold_without_them():
+    defaults = yaml.safe_load((ROOT / "roles/common/defaults/main.yml").read_text())
+    owner = yaml.safe_load((ROOT / "group_vars/all/settings.yml").read_text())
+    assert owner == {name: defaults.get(name) for name in owner}
 
 
 def test_every_exit_code_is_documented():

@@ -25,7 +25,7 @@ PENDING = "/var/lib/twinspark/network/pending"
 SECONDS = 20  # of the switch
 ONCE = "[ ! -e /run/trap-sprung ] && : > /run/trap-sprung"  # sh: true the first time
 PATIENCE = 240  # until all is as it was, on a busy machine; nothing is waited for longer than it takes
-CHANGE = ["--stage", "network", "-e", "cx7_network_mtu=4000", "-e", f"cx7_network_confirm_seconds={SECONDS}"]
+CHANGE = ["--stage", "network", "-e", "twinspark_rail_mtu=4000", "-e", f"cx7_network_confirm_seconds={SECONDS}"]
 LOOK = f"""
 sha256sum /etc/netplan/* /etc/sysctl.d/40-*
 echo ---
@@ -188,7 +188,7 @@ def test_two_applies_at_once(before, tmp_path):
 
 
 def test_a_switch_too_short_is_refused(before):
-    done = apply("--stage", "network", "-e", "cx7_network_mtu=4000", "-e", "cx7_network_confirm_seconds=3")
+    done = apply("--stage", "network", "-e", "twinspark_rail_mtu=4000", "-e", "cx7_network_confirm_seconds=3")
     assert done.returncode == 5
     assert "confirm_seconds is 3, and must be at least 10" in done.stderr
     assert settled(before)

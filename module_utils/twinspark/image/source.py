@@ -23,7 +23,7 @@ def fetch_problem(repo: str, commit: str, error: str) -> str:
     if "not our ref" in said or "unadvertised object" in said or "remote error: upload-pack" in said:
         return (
             f"{repo} no longer has the commit {commit}. "
-            "Fix: set vllm_image_source_repo to a repository that has it, or vllm_image_commit to another commit."
+            "Fix: set vllm_image_source_repo to a repository that has it, or twinspark_image_commit to another commit."
         )
     if "Authentication failed" in said or "could not read Username" in said or "Repository not found" in said:
         return f"{repo} does not exist or is private. Fix: correct vllm_image_source_repo."

@@ -16,22 +16,38 @@ from ..proof.proofs import STAGES
 from . import fabric
 from .secret_names import secret_names
 
-# What an owner may set and no role specifies (group_vars/all/settings.yml and the inventory).
-# A contract test holds this to the settings file.
-SETTINGS = frozenset(
-    {
-        "twinspark_controller_dir",
-        "twinspark_override",
-        "twinspark_profile",
-        "twinspark_rail_mtu",
-        "twinspark_rails",
-        "twinspark_rails_first_host",
-        "twinspark_state_dir",
-        "twinspark_sysfs_root",
-    }
-)
 # Facts and play variables that the playbooks set themselves while they run.
-RUNTIME = frozenset({"twinspark_boot_id", "twinspark_boot_ids", "twinspark_stage", "twinspark_uninstall_consent"})
+RUNTIME = frozenset({"twinspark_boot_id", "twinspark_here", "twinspark_uninstall_consent"})
+# Settings that had one name a role until they moved to the role `common`; an inventory that still has them is told.
+RENAMED = {
+    "cx7_network_mtu": "twinspark_rail_mtu",
+    "hf_weights_home": "twinspark_hub_home",
+    "hf_weights_owner": "twinspark_user",
+    "hf_weights_repo": "twinspark_weights_repo",
+    "hf_weights_revision": "twinspark_weights_revision",
+    "inspect_eval_api_key_file": "twinspark_endpoint_key_file",
+    "inspect_eval_model": "twinspark_served_name",
+    "inspect_eval_user": "twinspark_user",
+    "peer_ssh_key_path": "twinspark_peer_key_path",
+    "peer_ssh_known_hosts_path": "twinspark_peer_known_hosts_path",
+    "peer_ssh_user": "twinspark_user",
+    "preflight_memory_gib": "twinspark_memory_gib",
+    "preflight_weights_dir": "twinspark_hub_home",
+    "vllm_bench_api_key_file": "twinspark_endpoint_key_file",
+    "vllm_bench_model": "twinspark_served_name",
+    "vllm_image_commit": "twinspark_image_commit",
+    "vllm_image_name": "twinspark_image_name",
+    "vllm_serve_api_key_file": "twinspark_endpoint_key_file",
+    "vllm_serve_gpu_memory_utilization": "twinspark_gpu_memory_utilization",
+    "vllm_serve_host": "twinspark_endpoint_host",
+    "vllm_serve_hub_dir": "twinspark_hub_home",
+    "vllm_serve_master_port": "twinspark_master_port",
+    "vllm_serve_memory_gib": "twinspark_memory_gib",
+    "vllm_serve_model_repo": "twinspark_weights_repo",
+    "vllm_serve_model_revision": "twinspark_weights_revision",
+    "vllm_serve_port": "twinspark_endpoint_port",
+    "vllm_serve_served_name": "twinspark_served_name",
+}
 # Prefixes whose variables belong to this project although no role has that name.
 OWN_PREFIX = "twinspark_"
 # Below this likeness a foreign name is somebody else's variable and none of our business (0 to 1, difflib).
@@ -53,7 +69,6 @@ class Inventory:
     rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variables: Collection[str] = ()
     profile: str = ""
-    profile_given: bool = False
     override: Sequence[str] = ()
     first_host: Any = 11
     mtu: Any = 9000
@@ -79,7 +94,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         ]
     found = [
         *same_address(inventory.addresses),
-        *bad_profile(inventory.profile, known.profiles, inventory.profile_given),
+        *bad_profile(inventory.profile, known.profiles),
     ]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
@@ -177,17 +192,12 @@ def no_fabric(inventory: Inventory) -> list[str]:
     return []
 
 
-def bad_profile(profile: str, profiles: Sequence[str], given: bool) -> list[str]:
-    """The profile must be a file of profiles/; one that is not even given comes of settings that are not there."""
+def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
+    """The profile must be a file of profiles/."""
     if profile in profiles:
         return []
-    if given and not profile.strip():
+    if not profile.strip():
         return [f"twinspark_profile is empty: name a profile{did_you_mean(profile, profiles)}"]
-    if not profile:
-        return [
-            "no settings stand beside this inventory: link the checkout's own with "
-            "`ln -s CHECKOUT/group_vars group_vars` in the inventory's folder"
-        ]
     near = did_you_mean(profile, profiles)
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
 
@@ -198,6 +208,9 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
     nothing = "means nothing to any role"
     for name in sorted(set(variables) - known.variables):
         if name.startswith(("_", "ansible_")):
+            continue
+        if name in RENAMED:
+            found.append(f"the variable {name} is called {RENAMED[name]} now: rename it")
             continue
         ours = is_ours(name, known.roles)
         near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)

@@ -94,8 +94,8 @@ def problems(engine: Engine, ranks: int) -> list[str]:
             found.append(f"{flag} stands in the profile's args: the role writes it itself, so remove it there")
     if engine.host not in ("127.0.0.1", "::1", "localhost") and not engine.secret_env_file:
         found.append(
-            f"the endpoint would listen on {engine.host} without a key: set vllm_serve_api_key_file, "
-            "or leave vllm_serve_host at 127.0.0.1"
+            f"the endpoint would listen on {engine.host} without a key: set twinspark_endpoint_key_file, "
+            "or leave twinspark_endpoint_host at 127.0.0.1"
         )
     return found
 

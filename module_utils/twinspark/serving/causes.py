@@ -50,7 +50,7 @@ DEATHS = (
     Death(
         "port taken",
         r"[Aa]ddress already in use|EADDRINUSE",
-        "another service has the port: stop it, or set vllm_serve_port or vllm_serve_master_port",
+        "another service has the port: stop it, or set twinspark_endpoint_port or twinspark_master_port",
     ),
     Death(
         "no model",

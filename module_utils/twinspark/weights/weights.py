@@ -116,7 +116,7 @@ def space_verdict(host: str, needed: int, free: int, folder: str, reserve_gib: f
         "required": round(wanted / GIB, 2),
         "unit": "GiB",
         "reason": why,
-        "fix": "free some space (twinspark_weights_info names old commits), or set hf_weights_home to a larger disk",
+        "fix": "free some space (twinspark_weights_info names old commits), or set twinspark_hub_home to a larger disk",
     }
 
 

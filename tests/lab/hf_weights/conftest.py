@@ -103,8 +103,10 @@ def apply(lab, tmp_path):
     folder = f"{BASE}/apply"
     lab.faults()
     told = {
-        "hf_weights_repo": REPO, "hf_weights_revision": COMMIT, "hf_weights_endpoint": f"http://127.0.0.1:{HUB}",
-        "hf_weights_home": folder, "hf_weights_port": PORT, "hf_weights_reserve_gib": 0, "twinspark_override": ["rdma"],
+        "twinspark_weights_repo": REPO, "twinspark_weights_revision": COMMIT, 
+        "hf_weights_endpoint": f"http://127.0.0.1:{HUB}",
+        "twinspark_hub_home": folder, "hf_weights_port": PORT, "hf_weights_reserve_gib": 0,
+        "twinspark_override": ["rdma"],
         "twinspark_proofs_dir": f"{BASE}/proofs", "twinspark_controller_dir": str(tmp_path), "hf_weights_allow": ["*"],
     }  # fmt: skip
 

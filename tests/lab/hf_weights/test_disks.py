@@ -10,7 +10,7 @@ pytestmark = pytest.mark.lab
 def test_a_disk_too_small_on_the_head_is_refused_before_anything_comes(lab, small):
     code, log = lab.fetch(small)
     assert code == 1
-    assert "hf_weights_home to a larger disk" in log
+    assert "twinspark_hub_home to a larger disk" in log
     assert lab.final_names(lab.head, small) == {}
 
 
@@ -28,7 +28,7 @@ def test_a_disk_full_at_80_percent_on_the_head_keeps_what_came(lab, small):
 def test_a_disk_full_at_80_percent_on_the_receiver_keeps_what_came(lab, served, small):
     code, log = lab.pull(small)
     assert code == 1
-    assert "hf_weights_home to a larger disk" in log
+    assert "twinspark_hub_home to a larger disk" in log
     code, log = lab.pull(small, reserve_gib=-1)
     assert code == 1
     assert "the disk is full" in log.splitlines()[-2], log

@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_names_come_from_specs_defaults_vars_and_derived_settings(tmp_path: Path, load_module) -> None:
+def test_names_come_from_specs_defaults_and_vars(tmp_path: Path, load_module) -> None:
     role = tmp_path / "roles/hf_weights"
     for name, content in {
         "meta/argument_specs.yml": {"argument_specs": {"main": {"options": {"hf_weights_repo": {}}}, "verify": None}},
@@ -20,18 +20,16 @@ def test_names_come_from_specs_defaults_vars_and_derived_settings(tmp_path: Path
     }.items():
         (role / name).parent.mkdir(parents=True)
         (role / name).write_text(yaml.safe_dump(content))
-    (tmp_path / "group_vars/all").mkdir(parents=True)
-    (tmp_path / "group_vars/all/derived.yml").write_text("twinspark_head: x\n")
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles/one.yml").write_text("")
-    known = load_module("twinspark_inventory").known_names(tmp_path)
-    assert {"hf_weights_repo", "hf_weights_streams", "__hf_weights_inputs", "twinspark_head"} <= known.variables
+    known = load_module("twinspark_inventory").known_names(tmp_path, [str(tmp_path / "profiles")])
+    assert {"hf_weights_repo", "hf_weights_streams", "__hf_weights_inputs"} <= known.variables
     assert known.roles == {"hf_weights"}
     assert known.profiles == ("one",)
 
 
 def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
-    known = load_module("twinspark_inventory").known_names(ROOT)
+    known = load_module("twinspark_inventory").known_names(ROOT, [str(ROOT / "profiles")])
     for path in [*ROOT.glob("roles/*/defaults/main.yml"), *ROOT.glob("group_vars/all/*.yml")]:
         assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
 

@@ -103,7 +103,7 @@ def apply(lab, tmp_path):
     folder = f"{BASE}/apply"
     lab.faults()
     told = {
-        "twinspark_weights_repo": REPO, "twinspark_weights_revision": COMMIT, 
+        "twinspark_weights_repo": REPO, "twinspark_weights_revision": COMMIT,
         "hf_weights_endpoint": f"http://127.0.0.1:{HUB}",
         "twinspark_hub_home": folder, "hf_weights_port": PORT, "hf_weights_reserve_gib": 0,
         "twinspark_override": ["rdma"],

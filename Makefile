@@ -34,7 +34,7 @@ test-aside:
 	@scripts/aside pytest tests -m 'not lab'
 	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule $(NETWORK_ROLES)
 
-lint: setup  ## ansible-lint (production), yamllint, ruff, mypy
+lint: setup  ## ansible-lint (production), yamllint, ruff, mypy, shellcheck, the pages of docs/
 	@scripts/lint
 
 unit: setup  ## Unit and contract tests

@@ -22,9 +22,9 @@ class Exit(IntEnum):
 
 MEANING = {
     Exit.OK: "done, or nothing to do",
-    Exit.INTERNAL: "twinspark or its playbooks are at fault; of `rdma parse` and `lab`: it is not so, or can't be",
+    Exit.INTERNAL: "twinspark or its playbooks are at fault; for `rdma parse` and `lab`: no, or it can't be done",
     Exit.USAGE: "wrong command line, settings or inventory; nothing was changed",
-    Exit.REFUSED: "a gate refused, or a verdict was not passed: the line stopped at that stage",
+    Exit.REFUSED: "a gate refused, or a verdict did not pass: the run stopped at that stage",
     Exit.UNREACHABLE: "a host could not be reached or used: ssh, sudo or Python on it",
     Exit.FAILED: "a task failed on a host",
     Exit.CHANGED: "with --expect-unchanged: something changed or, with --check, would change",

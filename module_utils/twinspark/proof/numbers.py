@@ -1,4 +1,4 @@
-"""Numbers for people: 107.3 Gbit/s rather than 107300000000.0 bit/s, in the report, in sentences and while a job runs."""
+"""Numbers for people: 107.3 Gbit/s, not 107300000000.0 bit/s; in the report, in sentences and while a job runs."""
 
 from __future__ import annotations
 

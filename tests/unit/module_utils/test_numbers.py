@@ -51,10 +51,7 @@ def test_duration(seconds: float, text: str) -> None:
         (Progress(3 * 2**30, 12 * 2**30, "B", 2**30), "3 of 12 GiB, 25%, 1 GiB/s, 9 s left"),
         (Progress(5, 10, "samples", None), "5 of 10 samples, 50%"),
         (Progress(7, None, "steps", 0.5), "7 steps, 0.5 steps/s"),
-        (
-            Progress(12345, 50000, "samples", 0.0123),
-            "12\u202f345 of 50\u202f000 samples, 25%, 0.0123 samples/s, 850 h 49 min left",
-        ),
+        (Progress(12345, 50000, "tokens", 5), "12\u202f345 of 50\u202f000 tokens, 25%, 5 tokens/s, 2 h 05 min left"),
         (Progress(12, 10, "samples", 1), "12 of 10 samples, 100%, 1 samples/s"),
     ],
 )

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.numbers import figure, figures
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from . import __version__
-from .numbers import figure, figures
 from .paths import private, writing
 from .status import Row, rows
 from .verbs import Place

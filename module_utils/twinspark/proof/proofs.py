@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .numbers import figure
+
 SCHEMA = 1
 STAGES = ("preflight", "network", "rdma", "weights", "image", "serve", "evaluate", "benchmark")
 
@@ -128,9 +130,14 @@ def sentences(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _figures(verdict: Mapping[str, Any]) -> str:
-    unit = f" {verdict['unit']}" if verdict.get("unit") else ""
-    given = [f"{key} {verdict[key]}{unit}" for key in ("measured", "required") if verdict.get(key) is not None]
+    unit = str(verdict.get("unit") or "")
+    given = [f"{key} {_said(verdict[key], unit)}" for key in ("measured", "required") if verdict.get(key) is not None]
     return f"{verdict['name']}: {', '.join(given)}" if given else str(verdict["name"])
+
+
+def _said(value: Any, unit: str) -> str:
+    """A figure in a sentence; what is a text already, like `at least 92`, gets its unit."""
+    return f"{value} {unit}".strip() if isinstance(value, str) else figure(value, unit, apart="")
 
 
 def build(  # noqa: PLR0913 - a proof has this many parts, each named at the only call

@@ -6,12 +6,12 @@ inputs: another plan has a folder of its own.
 """
 
 import json
-import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
+
+from progress import SINCE_START, Progress
 
 INTERVAL = 2.0  # seconds between two counts
 
@@ -49,35 +49,26 @@ def choose(plan: dict, log_dir: Path) -> list[str]:
     return [part.replace("{log}", str(log)) for part in plan["retry"]]
 
 
-def report(path: Path, done: int, before: int, total: int, started: float) -> None:
-    """Write the numbers that a poll reads. The rate counts what this run has added."""
-    rate = (done - before) / max(time.monotonic() - started, 0.001)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({"done": done, "total": total, "unit": "samples", "rate": round(rate, 5)}))
-    fresh.replace(path)
-
-
 def main(spec: str) -> int:
     """Start the command, and count until it ends."""
     plan = json.loads(Path(spec).read_text())
     log_dir = Path(plan["log_dir"])
     log_dir.mkdir(parents=True, exist_ok=True)
-    progress = Path(os.environ["TWINSPARK_JOB_DIR"]) / "progress.json"
     old = set(log_dir.glob("*.eval"))
     argv = choose(plan, log_dir)
     before = samples_in(newest(log_dir)) if argv != plan["eval"] else 0
-    started, done = time.monotonic(), before
     child = subprocess.Popen(argv)
-    while True:
-        try:
-            code = child.wait(timeout=INTERVAL)
-        except subprocess.TimeoutExpired:
-            code = None
-        for log in set(log_dir.glob("*.eval")) - old:
-            done = max(done, samples_in(log))
-        report(progress, done, before, plan["total"], started)
-        if code is not None:
-            return code
+    # The rate counts what this run has added.
+    with Progress(plan["total"], "samples", done=before, window=SINCE_START) as progress:
+        while True:
+            try:
+                code = child.wait(timeout=INTERVAL)
+            except subprocess.TimeoutExpired:
+                code = None
+            for log in set(log_dir.glob("*.eval")) - old:
+                progress.done = max(progress.done, samples_in(log))
+            if code is not None:
+                return code
 
 
 if __name__ == "__main__":

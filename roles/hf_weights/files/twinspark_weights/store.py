@@ -18,8 +18,9 @@ from core.twinspark.weights import hubcache, weights
 from core.twinspark.weights.manifest import Entry, Manifest
 from core.twinspark_host import snapshot
 from core.twinspark_host.files import write_atomically
+from core.twinspark_host.progress import Progress
 from hashing import Sums, sums_of
-from job import Failure, Progress, say
+from job import Failure, say
 
 MODE = 0o644  # containers and other users read the weights; nobody but the owner writes
 
@@ -103,7 +104,7 @@ class Store:
                 to_hash.append((entry, path))
             else:
                 self._settle(entry, path)
-        with Progress(sum(entry.size for entry, _ in to_hash), "hashing") as progress:
+        with Progress(sum(entry.size for entry, _ in to_hash), "B", "hashing") as progress:
 
             def work(item: tuple[Entry, Path]) -> Sums:
                 return sums_of(item[1], item[0], count=progress.add)

@@ -63,6 +63,11 @@ options:
     description: Host name to the names of the variables in C(hf_weights_client_environment); never their values.
     type: dict
     default: {}
+  profile_dirs:
+    description: Folders of the site that may hold profiles besides the project's own; they need not be there.
+    type: list
+    elements: path
+    default: []
   project_dir:
     description: The checkout; its roles, group_vars/all/derived.yml and profiles say what there is.
     type: path
@@ -118,6 +123,7 @@ ARGUMENTS: dict[str, Any] = {
     "ports": {"type": "dict", "default": {}},
     "unpinned": {"type": "list", "elements": "str", "default": []},
     "client_environment": {"type": "dict", "default": {}},
+    "profile_dirs": {"type": "list", "elements": "path", "default": []},
     "project_dir": {"type": "path", "required": True},
 }
 
@@ -141,8 +147,8 @@ def specified(role: Path) -> Iterable[str]:
     return [option for entry in entries for option in (entry or {}).get("options") or {}]
 
 
-def known_names(project: Path) -> Known:
-    """What the checkout has: read from its files, so that a new role needs no entry here."""
+def known_names(project: Path, profile_dirs: Iterable[Path] = ()) -> Known:
+    """What the checkout and the site have: read from their files, so that a new role needs no entry here."""
     roles = sorted(path for path in (project / "roles").glob("*") if path.is_dir())
     variables = {*SETTINGS, *RUNTIME, *keys_of(project / "group_vars/all/derived.yml")}
     for role in roles:
@@ -150,7 +156,9 @@ def known_names(project: Path) -> Known:
     return Known(
         variables=frozenset(variables),
         roles=frozenset(role.name for role in roles),
-        profiles=tuple(sorted(path.stem for path in (project / "profiles").glob("*.yml"))),
+        profiles=tuple(
+            sorted({path.stem for folder in (project / "profiles", *profile_dirs) for path in folder.glob("*.yml")})
+        ),
     )
 
 
@@ -160,10 +168,10 @@ def main() -> None:
     if yaml is None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     given = dict(module.params)
-    project = Path(given.pop("project_dir"))
+    project, profile_dirs = Path(given.pop("project_dir")), map(Path, given.pop("profile_dirs"))
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
-        known = known_names(project)
+        known = known_names(project, profile_dirs)
     except (OSError, yaml.YAMLError) as error:
         module.fail_json(msg=f"the checkout at {project} can't be read ({error}): restore that file from Git")
     found = problems(Inventory(**given), known)

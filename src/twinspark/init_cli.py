@@ -95,7 +95,8 @@ def browse(pattern: str) -> list[str]:
     done = subprocess.run(BROWSE, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise precheck.UsageError(f"avahi does not answer ({done.stderr.strip()}): give addresses instead")
-    return discovery.avahi(done.stdout, pattern)
+    addresses: list[str] = discovery.avahi(done.stdout, pattern)
+    return addresses
 
 
 def endpoint(given: str) -> tuple[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_
 VM_SCENARIOS := rdma_verify_vm rdma_faults_vm cx7_network_vm cx7_network_manager_vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test lint unit molecule molecule-vm molecule-down lock test-services test-aside
+.PHONY: help setup demo demo-down test test-wheel lint unit molecule molecule-vm molecule-down lock test-services test-aside
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-aside:
 	@scripts/aside scripts/lint
 	@scripts/aside pytest tests -m 'not lab'
 	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule $(NETWORK_ROLES)
+
+test-wheel: setup  ## The wheel in a bare container, without this checkout: a site, every verb, the stages up to the weights
+	@scripts/wheel-test
 
 lint: setup  ## ansible-lint (production), yamllint, ruff, mypy, shellcheck, the pages of docs/
 	@scripts/lint

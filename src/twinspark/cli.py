@@ -11,7 +11,7 @@ import typer
 from ansible.module_utils.twinspark.inventory.explain import one_line
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
-from . import __version__, precheck, verbs
+from . import __version__, paths, precheck, rdma_cli, verbs
 from .become import AskBecome, become_password
 from .exitcodes import Exit, table
 from .init_cli import init
@@ -38,7 +38,7 @@ Inventory = Annotated[
         "-i",
         "--inventory",
         metavar="PATH",
-        help="Inventory; else $TWINSPARK_INVENTORY, else the checkout's inventory/hosts.yml.",
+        help="Inventory; else $TWINSPARK_INVENTORY, else inventory/hosts.yml here or above, or of the checkout.",
     ),
 ]
 Extra = Annotated[
@@ -101,9 +101,9 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     variables = precheck.extra_vars(extra or [])
     if override:
         variables["twinspark_override"] = precheck.stages(override)
-    line = verbs.site_stages(place.project)
+    line = verbs.site_stages(place.content)
     chosen = choose(line, stage or [], from_, to)
-    playbooks = [place.playbook(name) for name in chosen] or [place.project / "site.yml"]
+    playbooks = [place.playbook(name) for name in chosen] or [place.content / "site.yml"]
     how = Options(check, diff, verbose, expect_unchanged, become_password(ask_become))
     raise typer.Exit(verbs.perform(place, playbooks, chosen or line, variables, how))
 
@@ -200,25 +200,36 @@ def uninstall(  # noqa: PLR0913, PLR0917 - one parameter an option
     raise typer.Exit(verbs.perform(place, [place.playbook("uninstall")], [], variables, how))
 
 
-def mount(module: str, name: str) -> None:
-    """Hang another part's commands in; a part that is not in this checkout is simply not offered."""
-    try:
-        part = importlib.import_module(f"twinspark.{module}")
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("twinspark"):
-            raise
+@app.command()
+def path() -> None:
+    """Print where the Ansible content lies: `ansible-playbook "$(twinspark path)/site.yml" -i inventory`."""
+    typer.echo(paths.content_dir())
+
+
+def no_lab() -> None:
+    """The lab comes with a checkout."""
+    raise precheck.UsageError("The lab comes with a checkout of twinspark: run this inside one")
+
+
+def offer_lab(to: typer.Typer) -> None:
+    """`twinspark lab`, whose Python lies in the checkout's lab/ and is in no wheel."""
+    room = paths.lab_dir()
+    if room is None:
+        anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+        to.command("lab", hidden=True, add_help_option=False, context_settings=anything)(no_lab)
         return
-    app.add_typer(part.app, name=name)
+    sys.path.append(str(room))  # last: folders of the lab have names that others have, too
+    to.add_typer(importlib.import_module("twinspark_lab.cli").app, name="lab")
 
 
-mount("lab.cli", "lab")
-mount("rdma_cli", "rdma")
+app.add_typer(rdma_cli.app, name="rdma")
 app.command()(init)
 
 
 def main() -> None:
     """Entry point: every end is an exit code of the table, and one sentence where it is not 0."""
     try:
+        offer_lab(app)
         app()
     except (precheck.UsageError, PathError) as error:
         verbs.tell(one_line(str(error)))

@@ -15,7 +15,7 @@ import yaml
 from ansible.module_utils.twinspark.inventory import host_keys
 from ansible.module_utils.twinspark.network import discovery
 
-from . import paths, precheck
+from . import paths, precheck, site
 from .become import AskBecome, become_password
 from .exitcodes import Exit
 
@@ -29,7 +29,10 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     user: Annotated[str, typer.Option("-u", "--user", help="Login on the hosts; it needs sudo.")] = "nvidia",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Inventory to write; else inventory/hosts.yml.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Inventory to write, or a folder for the site; else here, or in the checkout."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite it; a copy is kept beside it.")] = False,
     mdns: Annotated[
@@ -50,10 +53,12 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
 ) -> None:
     """Find the hosts' cages and cables, and write a commented inventory. Asks nothing; configures nothing.
 
+    Outside a checkout it writes a site: inventory/, group_vars/ with the settings to edit, and an ansible.cfg.
+
     Host keys must be known to ssh already: log in once by hand and compare the fingerprint.
     """
-    project = paths.project_dir()
-    target = output or project / "inventory/hosts.yml"
+    content = paths.content_dir()
+    target = target_of(output, content)
     if target.exists() and not force:
         raise precheck.UsageError(f"{target} is there already: name another with --output, or consent with --force")
     hosts = addresses or (browse(match) if mdns else [])
@@ -69,15 +74,16 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         for problem in host_keys.problems("--ssh-args", connection):
             raise precheck.UsageError(problem)
     variables = {**precheck.extra_vars(extra or []), "twinspark_discover_raise": raise_links}
-    code, reports = ask(project, hosts, connection, variables, become_password(ask_become))
+    code, reports = ask(content, hosts, connection, variables, become_password(ask_become))
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
         found = discovery.discover(reports)
     except discovery.DiscoveryError as error:
         raise precheck.UsageError(str(error)) from error
-    write(target, discovery.inventory(found, connection, group), project)
-    for note in found.notes:
+    with paths.writing(target, "run it in a folder of yours, or name one with --output"):
+        notes = write(target, discovery.inventory(found, connection, group), content)
+    for note in [*found.notes, *notes]:
         typer.echo(f"note: {note}")
     typer.echo(f"{target}: {', '.join(host.name for host in found.hosts)}. Look it over, then: twinspark apply --check")
 
@@ -89,7 +95,8 @@ def browse(pattern: str) -> list[str]:
     done = subprocess.run(BROWSE, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise precheck.UsageError(f"avahi does not answer ({done.stderr.strip()}): give addresses instead")
-    return discovery.avahi(done.stdout, pattern)
+    addresses: list[str] = discovery.avahi(done.stdout, pattern)
+    return addresses
 
 
 def endpoint(given: str) -> tuple[str, dict[str, Any]]:
@@ -103,7 +110,7 @@ def endpoint(given: str) -> tuple[str, dict[str, Any]]:
 
 
 def ask(
-    project: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any], password: str = ""
+    content: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any], password: str = ""
 ) -> tuple[Exit, dict[str, Any]]:
     """Run playbooks/discover.yml on the hosts; its exit code, and what each host reports, in the order of the hosts."""
     from . import verbs
@@ -114,7 +121,7 @@ def ask(
         tree = {"sparks": {"hosts": endpoints, "vars": connection}}
         inventory.write_text(yaml.safe_dump(tree, sort_keys=False))
         answer = Path(folder) / "reports.json"
-        place = verbs.Place(project, inventory)
+        place = verbs.Place(content, inventory)
         variables = {**extra, "twinspark_discover_output": str(answer)}
         try:
             code = verbs.perform(
@@ -126,17 +133,19 @@ def ask(
         return Exit(code), {key: {**report, "endpoint": endpoints[key]} for key, report in reports.items()}
 
 
-def write(target: Path, text: str, project: Path) -> None:
-    """Write the inventory, and beside it the link by which the project's settings arrive; every older file is kept."""
+def target_of(output: Path | None, content: Path) -> Path:
+    """The inventory to write: the file named, or inventory/hosts.yml in the folder named or else in a new site."""
+    if output and output.suffix in precheck.YAML_NAMES:
+        return output.absolute()
+    return (output or paths.new_site(content)).absolute() / paths.INVENTORY
+
+
+def write(target: Path, text: str, content: Path) -> list[str]:
+    """Write the inventory and what a site has besides; notes for the owner. The inventory that was there is kept."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         # Ansible passes over names that end in ~ when it reads the folder as an inventory.
         numbered = (target.with_name(f"{target.name}.{number}~") for number in itertools.count(1))
         shutil.copy2(target, next(path for path in numbered if not path.exists()))
-    settings = target.parent / "group_vars"
-    link = settings / "all"
-    if not link.exists() and not settings.is_symlink():
-        settings.mkdir(exist_ok=True)
-        link.unlink(missing_ok=True)  # of a checkout that is somewhere else by now
-        link.symlink_to(project / "group_vars" / "all")
     target.write_text(text)
+    return site.furnish(target, content)

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from . import __version__
-from .paths import private, writing
+from .paths import is_checkout, private, writing
 from .status import Row, rows
 from .verbs import Place
 
@@ -120,7 +120,12 @@ def pretty(value: Any) -> str:
 
 
 def checkout_commit(project: Path) -> str | None:
-    """The checkout's commit, with a plus sign when files differ from it; None without Git."""
+    """The checkout's commit, with a plus sign when files differ from it; None without Git.
+
+    An installed package may lie in somebody else's repository, whose commit says nothing about it.
+    """
+    if not is_checkout(project):
+        return None
     argv = ["git", "-C", str(project), "describe", "--always", "--dirty=+", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout.strip() or None
@@ -130,7 +135,7 @@ def checkout_commit(project: Path) -> str | None:
 
 def write(place: Place, folder: Path) -> list[Path]:
     """Write both files and give their paths."""
-    document = build(place.proofs, datetime.now(UTC), checkout_commit(place.project))
+    document = build(place.proofs, datetime.now(UTC), checkout_commit(place.content))
     html, data = folder / "report.html", folder / "report.json"
     with writing(folder, "name with -o a folder that is yours, or one that can be made"):
         private(folder)

@@ -1,4 +1,4 @@
-"""The only user of ansible-runner: one call runs playbooks of the checkout and hands over their events."""
+"""The only user of ansible-runner: one call runs playbooks of twinspark and hands over their events."""
 
 from __future__ import annotations
 
@@ -49,9 +49,12 @@ POLL = 0.3  # seconds between looks at the child, and so the delay of a Ctrl-C
 
 @dataclass(frozen=True)
 class Order:
-    """What to run: playbooks in order, on an inventory. `extra` are extra variables, never secrets."""
+    """What to run: playbooks in order, on an inventory. `content` has ansible.cfg and the plugins, `workdir` is where
+    Ansible runs. `extra` are extra variables, never secrets.
+    """
 
-    project: Path
+    content: Path
+    workdir: Path
     inventory: Path
     playbooks: tuple[Path, ...]
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +89,7 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
         variables.write_text(json.dumps({**order.extra, "twinspark_controller_dir": str(site)}))
         runner = init_runner(
             private_data_dir=str(run_dir),
-            project_dir=str(order.project),
+            project_dir=str(order.workdir),
             inventory=[],  # it is in the command line, since all playbooks must stand together there
             playbook=str(order.playbooks[-1]),
             cmdline=command_line(order, variables, become),
@@ -98,7 +101,7 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
             event_handler=stop.watching(take),
             cancel_callback=stop.due,
         )
-        runner.config.env = environment(runner.config.env, order.project)
+        runner.config.env = environment(runner.config.env, order.content)
         runner.config.env["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sockets)
         runner.config.pexpect_timeout = POLL
         _, rc = runner.run()
@@ -114,7 +117,7 @@ def command_line(order: Order, variables: Path, become: Sequence[str]) -> str:
     return shlex.join([*words, *(str(playbook) for playbook in order.playbooks[:-1])])
 
 
-def environment(prepared: Mapping[str, str], project: Path) -> dict[str, str]:
+def environment(prepared: Mapping[str, str], content: Path) -> dict[str, str]:
     """A clean environment: what is needed to run, ansible-runner's own hooks, and this project's configuration."""
     hooks = {
         name: value
@@ -126,9 +129,9 @@ def environment(prepared: Mapping[str, str], project: Path) -> dict[str, str]:
         **kept,
         **hooks,
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": str(project / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
         "ANSIBLE_HOST_KEY_CHECKING": "True",
-        "ANSIBLE_CALLBACK_PLUGINS": f"{project / 'callback_plugins'}:{prepared['ANSIBLE_CALLBACK_PLUGINS']}",
+        "ANSIBLE_CALLBACK_PLUGINS": f"{content / 'callback_plugins'}:{prepared['ANSIBLE_CALLBACK_PLUGINS']}",
         "ANSIBLE_NOCOLOR": "1",
         "PYTHONUTF8": "1",
     }

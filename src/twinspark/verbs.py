@@ -1,4 +1,4 @@
-"""What the verbs have in common: find the checkout and the inventory, run playbooks, tell what came of it."""
+"""What the verbs have in common: find the content and the inventory, run playbooks, tell what came of it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ complaints = Console(stderr=True, soft_wrap=True)
 
 @dataclass(frozen=True)
 class Place:
-    """The checkout, the inventory, and what is kept about it."""
+    """The content (playbooks, roles), the inventory, and what is kept about it."""
 
-    project: Path
+    content: Path
     inventory: Path
 
     @property
@@ -45,21 +45,26 @@ class Place:
     @classmethod
     def find(cls, inventory: str | Path | None) -> Place:
         """Both, seen to exist."""
-        project = paths.project_dir()
-        return cls(project, paths.inventory_path(inventory, project))
+        content = paths.content_dir()
+        return cls(content, paths.inventory_path(inventory, content))
+
+    @property
+    def workdir(self) -> Path:
+        """Where Ansible runs, and so what relative paths in settings mean: the checkout, else the site."""
+        return self.content if paths.is_checkout(self.content) else paths.site_of(self.inventory)
 
     def login_of(self, host: str) -> tuple[str, str]:
         """User and port by which the inventory says that a host is logged in to; "" for what it doesn't say."""
         argv = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(self.inventory), "--host", host]
-        done = subprocess.run(argv, cwd=self.project, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(argv, cwd=self.workdir, capture_output=True, text=True, check=False, timeout=60)
         told = json.loads(done.stdout) if done.returncode == 0 else {}
         return str(told.get("ansible_user", "")), str(told.get("ansible_port", ""))
 
     def playbook(self, verb: str) -> Path:
         """The playbook of a verb or a stage."""
-        found = self.project / f"playbooks/{verb}.yml"
+        found = self.content / f"playbooks/{verb}.yml"
         if not found.is_file():
-            raise precheck.UsageError(f"this checkout has no {found.relative_to(self.project)}: update it")
+            raise precheck.UsageError(f"{self.content} has no {found.relative_to(self.content)}: update it")
         return found
 
 
@@ -74,18 +79,18 @@ class Options:
     become_password: str = field(default="", repr=False)
 
 
-def site_stages(project: Path) -> list[str]:
+def site_stages(content: Path) -> list[str]:
     """The stages that site.yml runs, in its order."""
-    plays = yaml.safe_load((project / "site.yml").read_text()) or []
+    plays = yaml.safe_load((content / "site.yml").read_text()) or []
     imported = [Path(str(play.get("ansible.builtin.import_playbook", ""))).stem for play in plays]
     return [stage for stage in imported if stage in STAGES]
 
 
-def stage_of_plays(project: Path) -> dict[str, str]:
+def stage_of_plays(content: Path) -> dict[str, str]:
     """The stage of each play by its name, from the `twinspark_stage` that every stage's play sets."""
     found: dict[str, str] = {}
     for stage in STAGES:
-        playbook = project / f"playbooks/{stage}.yml"
+        playbook = content / f"playbooks/{stage}.yml"
         for play in yaml.safe_load(playbook.read_text()) or [] if playbook.is_file() else []:
             named = (play.get("vars") or {}).get("twinspark_stage", stage)
             found[str(play.get("name", ""))] = str(named)
@@ -96,13 +101,14 @@ def perform(
     place: Place, playbooks: Sequence[Path], stages: Sequence[str], extra: Mapping[str, Any], how: Options
 ) -> Exit:
     """Run playbooks and tell what came of it."""
-    precheck.inventory(place.inventory, place.project)
+    precheck.inventory(place.inventory, place.content)
     state = RunState(
-        {stage: StageState() for stage in stages}, stage_of_plays(place.project), login_of=cache(place.login_of)
+        {stage: StageState() for stage in stages}, stage_of_plays(place.content), login_of=cache(place.login_of)
     )
     shown = display(state, console)
     order = Order(
-        project=place.project,
+        content=place.content,
+        workdir=place.workdir,
         inventory=place.inventory,
         playbooks=tuple(playbooks),
         extra=extra,
@@ -122,7 +128,7 @@ def perform(
 
 def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
     """Put one question to the served model and print the answer alone."""
-    precheck.inventory(place.inventory, place.project)
+    precheck.inventory(place.inventory, place.content)
     state = RunState({}, {})
     answers: list[str] = []
 
@@ -132,7 +138,14 @@ def ask(place: Place, question: str, max_tokens: int, become_password: str) -> E
             answers.append(event.result["answer"])
 
     extra = {"ask_question": question, "ask_max_tokens": max_tokens}
-    order = Order(place.project, place.inventory, (place.playbook("ask"),), extra, become_password=become_password)
+    order = Order(
+        content=place.content,
+        workdir=place.workdir,
+        inventory=place.inventory,
+        playbooks=(place.playbook("ask"),),
+        extra=extra,
+        become_password=become_password,
+    )
     outcome = run(order, take)
     if outcome.rc == 0 and answers:
         console.out(answers[-1], highlight=False)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from twinspark.lab.down import down
-from twinspark.lab.names import lab as named
+from twinspark_lab.down import down
+from twinspark_lab.names import lab as named
 
 pytestmark = pytest.mark.lab
 NAME = "selftest"

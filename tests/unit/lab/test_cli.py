@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from twinspark.lab import hosts
-from twinspark.lab.cli import app
-from twinspark.lab.names import Lab, lab
-from twinspark.lab.shell import LabError
+from twinspark_lab import hosts
+from twinspark_lab.cli import app
+from twinspark_lab.names import Lab, lab
+from twinspark_lab.shell import LabError
 
 # An engine that knows no container, and one whose container has booted with a failed unit.
 NONE = "#!/bin/sh\nexit 1\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import cases
-from twinspark.lab import engine
-from twinspark.lab.names import checkout
+from twinspark_lab import engine
+from twinspark_lab.names import checkout
 
 BASE = checkout() / "lab" / "engine" / "base"
 

@@ -3,7 +3,7 @@
 import io
 import tarfile
 
-from twinspark.lab import furnish
+from twinspark_lab import furnish
 
 OWN = "-----BEGIN CERTIFICATE-----\nT1dO\n-----END CERTIFICATE-----\n"
 KNOWN = "-----BEGIN CERTIFICATE-----\nS05PV04=\n-----END CERTIFICATE-----\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from twinspark.lab import hosts
-from twinspark.lab.machine import Machine, has_capability, probe
-from twinspark.lab.names import Lab, lab
-from twinspark.lab.shell import LabError
+from twinspark_lab import hosts
+from twinspark_lab.machine import Machine, has_capability, probe
+from twinspark_lab.names import Lab, lab
+from twinspark_lab.shell import LabError
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "create_argv.yaml").read_text())
 LAB = Lab("demo")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from twinspark.lab import image
-from twinspark.lab.seed import EngineImage
+from twinspark_lab import image
+from twinspark_lab.seed import EngineImage
 
 
 def test_the_hash_follows_names_bytes_and_modes(tmp_path):

@@ -6,9 +6,9 @@ import jinja2
 import pytest
 import yaml
 
-from twinspark.lab import access, inventory
-from twinspark.lab.hosts import Placement
-from twinspark.lab.names import Lab
+from twinspark_lab import access, inventory
+from twinspark_lab.hosts import Placement
+from twinspark_lab.names import Lab
 
 PLACES = [Placement("spark1", "10.213.0.11", "i"), Placement("spark2", "10.213.0.12", "i")]
 

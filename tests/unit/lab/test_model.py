@@ -2,8 +2,8 @@
 
 import pytest
 
-from twinspark.lab import model
-from twinspark.lab.shell import LabError
+from twinspark_lab import model
+from twinspark_lab.shell import LabError
 
 
 def snapshot(folder, **files):

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network
 
-from twinspark.lab import network
+from twinspark_lab import network
 
 RAILS = [IPv4Network("192.168.177.0/24"), IPv4Network("192.168.178.0/24")]
 

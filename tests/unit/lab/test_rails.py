@@ -2,7 +2,7 @@
 
 import re
 
-from twinspark.lab import rails
+from twinspark_lab import rails
 
 
 def test_mac_is_local_unicast_and_the_same_for_the_same_names():

@@ -5,12 +5,12 @@ import subprocess
 import pytest
 import yaml
 
-from twinspark.lab import services
-from twinspark.lab.names import checkout
-from twinspark.lab.shell import LabError
+from twinspark_lab import services
+from twinspark_lab.names import checkout
+from twinspark_lab.shell import LabError
 
 REPO = checkout() / "lab" / "engine" / "repo"
-PROFILE = yaml.safe_load((checkout() / "profiles" / "lab-smollm2.yml").read_text())
+PROFILE = yaml.safe_load((checkout() / "lab" / "profiles" / "lab-smollm2.yml").read_text())
 
 
 def git(bare, *words):

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from twinspark.lab import furnish, rails, sysfs
+from twinspark_lab import furnish, rails, sysfs
 
 MACS = {"enp1s0f1np1": "02:11:22:33:44:55", "enP2p1s0f1np1": "02:11:22:33:44:66"}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from twinspark.lab.shell import LabError
-from twinspark.lab.vm import machines, plan, up
+from twinspark_lab.shell import LabError
+from twinspark_lab.vm import machines, plan, up
 
 FORCES = pytest.mark.skipif(os.geteuid() != 0, reason="a buffer beyond the machine's limit is root's to have")
 BOOT = Path("/boot-folder")

@@ -43,7 +43,7 @@ def test_an_empty_group(site: Site) -> None:
         (["--stage", "rdma", "--from", "rdma"], "--stage excludes --from and --to"),
         (["--from", "rdma", "--to", "network"], "network comes before rdma"),
         (["--override", "rmda"], "there is no stage 'rmda': did you mean rdma?"),
-        (["--stage", "benchmark"], "this checkout has no playbooks/benchmark.yml"),
+        (["--stage", "benchmark"], "has no playbooks/benchmark.yml"),
     ],
 )
 def test_a_wrong_command_line(site: Site, words: list[str], sentence: str) -> None:

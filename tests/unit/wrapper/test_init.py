@@ -37,20 +37,19 @@ def test_an_inventory_is_overwritten_by_consent_only(tmp_path):
     assert target.read_text() == "mine"
 
 
-def test_what_was_there_is_kept_beside_it(tmp_path):
+def test_what_was_there_is_kept_beside_it(tmp_path, root):
     target = tmp_path / "inventory/hosts.yml"
-    init_cli.write(target, "first", tmp_path)
-    assert (target.parent / "group_vars/all").is_symlink()
-    init_cli.write(target, "second", tmp_path)
-    init_cli.write(target, "third", tmp_path)
+    init_cli.write(target, "first", root)
+    init_cli.write(target, "second", root)
+    init_cli.write(target, "third", root)
     kept = {path.name: path.read_text() for path in target.parent.glob("hosts*")}
     assert kept == {"hosts.yml": "third", "hosts.yml.1~": "first", "hosts.yml.2~": "second"}
 
 
-def test_ansible_takes_nothing_that_is_kept_for_an_inventory(tmp_path):
+def test_ansible_takes_nothing_that_is_kept_for_an_inventory(tmp_path, root):
     target = tmp_path / "inventory/hosts.yml"
-    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark3: {}}}\n", tmp_path)
-    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark2: {}}}\n", tmp_path)
+    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark3: {}}}\n", root)
+    init_cli.write(target, "sparks: {hosts: {spark1: {}, spark2: {}}}\n", root)
     listed = subprocess.run(
         ["ansible-inventory", "-i", str(target.parent), "--list"],
         env={**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"},

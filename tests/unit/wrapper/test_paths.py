@@ -45,29 +45,102 @@ def test_a_folder_and_a_file_in_it_are_one_site(tmp_path: Path) -> None:
     assert paths.site_dir(tmp_path) == paths.site_dir(tmp_path / "hosts.yml")
 
 
-def test_the_checkout_is_found_from_below_and_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TWINSPARK_HOME", raising=False)
-    (tmp_path / "roles/deep/tasks").mkdir(parents=True)
-    (tmp_path / "site.yml").write_text("[]")
-    monkeypatch.chdir(tmp_path / "roles/deep/tasks")
-    assert paths.project_dir() == tmp_path
-    monkeypatch.chdir("/")
-    assert paths.project_dir() == ROOT
-    monkeypatch.setenv("TWINSPARK_HOME", str(tmp_path / "roles"))
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the environment says where things are."""
+    for name in ("TWINSPARK_HOME", "TWINSPARK_INVENTORY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Another checkout than the one that these tests belong to."""
+    folder = tmp_path / "checkout"
+    (folder / "roles/deep/tasks").mkdir(parents=True)
+    (folder / "inventory").mkdir()
+    for name in ("site.yml", "inventory/hosts.yml"):
+        (folder / name).write_text("")
+    return folder
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """An owner's folder, outside of any checkout."""
+    folder = tmp_path / "site"
+    (folder / "inventory").mkdir(parents=True)
+    (folder / "inventory/hosts.yml").write_text("")
+    return folder
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_the_content_is_the_named_checkout_or_the_one_around_or_the_packages(
+    checkout: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout / "roles/deep/tasks")
+    assert paths.content_dir() == checkout
+    monkeypatch.chdir(site)
+    assert paths.content_dir() == ROOT
+    monkeypatch.setenv("TWINSPARK_HOME", str(checkout))
+    assert paths.content_dir() == checkout
+    monkeypatch.setenv("TWINSPARK_HOME", str(checkout / "roles"))
     with pytest.raises(paths.PathError, match="point it at the checkout"):
-        paths.project_dir()
+        paths.content_dir()
 
 
-def test_the_inventory_is_the_one_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "inventory").mkdir()
-    (tmp_path / "inventory/hosts.yml").write_text("")
+def test_an_installed_package_has_its_content_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "lib/python3.12/site-packages/twinspark"
+    monkeypatch.setattr(paths, "PACKAGE", package)
+    assert paths.packaged_content() == package / "content"
+    assert not paths.is_checkout(package / "content")
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_the_inventory_is_the_one_named_or_the_nearest(
+    checkout: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkout / "roles")
+    assert paths.inventory_path(None, checkout) == checkout / "inventory/hosts.yml"
+    (site / "profiles").mkdir()
+    monkeypatch.chdir(site / "profiles")
+    assert paths.inventory_path(None, checkout) == site / "inventory/hosts.yml"
+    monkeypatch.chdir("/")
+    assert paths.inventory_path(None, checkout) == checkout / "inventory/hosts.yml"
     (tmp_path / "mine.yml").write_text("")
-    monkeypatch.delenv("TWINSPARK_INVENTORY", raising=False)
-    assert paths.inventory_path(None, tmp_path) == tmp_path / "inventory/hosts.yml"
     monkeypatch.setenv("TWINSPARK_INVENTORY", str(tmp_path / "mine.yml"))
-    assert paths.inventory_path(None, tmp_path) == tmp_path / "mine.yml"
+    assert paths.inventory_path(None, checkout) == tmp_path / "mine.yml"
+    assert paths.inventory_path(site / "inventory", checkout) == site / "inventory"
     with pytest.raises(paths.PathError, match="there is no inventory"):
-        paths.inventory_path(tmp_path / "gone.yml", tmp_path)
+        paths.inventory_path(tmp_path / "gone.yml", checkout)
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_checkout_without_an_inventory_does_not_take_the_one_of_a_site_around_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site / "twinspark/roles").mkdir(parents=True)
+    (site / "twinspark/site.yml").write_text("")
+    (site / "twinspark/inventory").mkdir()
+    monkeypatch.chdir(site / "twinspark/roles")
+    with pytest.raises(paths.PathError, match=r"there is no inventory .*/twinspark/inventory/hosts\.yml"):
+        paths.inventory_path(None, paths.content_dir())
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_without_a_checkout_the_owner_is_told_to_make_a_site_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(paths.PathError, match=f"no inventory {tmp_path}/inventory/hosts.yml: .* `twinspark init`"):
+        paths.inventory_path(None, tmp_path / "package/content")
+
+
+@pytest.mark.parametrize(
+    ("inventory", "folder"),
+    [("a/inventory/hosts.yml", "a"), ("a/inventory", "a"), ("a/hosts.yml", "a"), ("a/lab/hosts.yml", "a/lab")],
+)
+def test_a_site_is_above_a_folder_called_inventory(tmp_path: Path, inventory: str, folder: str) -> None:
+    (tmp_path / "a/inventory").mkdir(parents=True)
+    assert paths.site_of(tmp_path / inventory) == tmp_path / folder
 
 
 def test_what_is_made_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

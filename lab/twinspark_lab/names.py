@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from .shell import LabError, LabUsage
+from .shell import LabUsage
 
 LABEL = "io.twinspark.lab"
 IMAGE_LABEL = "io.twinspark.image"
@@ -75,8 +75,5 @@ def cache_home() -> Path:
 
 
 def checkout() -> Path:
-    """The repository: the lab's Dockerfile, templates and group_vars are read from it."""
-    for folder in (Path(__file__).resolve().parents[3], Path.cwd()):
-        if (folder / "lab" / "hosts" / "Dockerfile").is_file():
-            return folder
-    raise LabError("the lab needs twinspark's checkout: run this inside it (no lab/hosts/Dockerfile was found)")
+    """The repository that this lab lies in."""
+    return Path(__file__).resolve().parents[2]

@@ -48,15 +48,19 @@ def write(
     template: str = "lab.yml.j2",
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write the inventory folder, with group_vars from `template` of lab/inventory; its path."""
+    """Write the inventory folder, with group_vars from `template` of lab/inventory and the lab's profiles; its path."""
     group_vars = lab.inventory / "group_vars"
     group_vars.mkdir(parents=True, exist_ok=True)
-    link = group_vars / "all"
-    target = checkout() / "group_vars" / "all"
-    if not link.is_symlink() or link.readlink() != target:
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
+    point(group_vars / "all", checkout() / "group_vars" / "all")
+    point(lab.state / "profiles", checkout() / "lab" / "profiles")
     (lab.inventory / "hosts.yml").write_text(hosts_yaml(lab, places, extra))
     text = (checkout() / "lab" / "inventory" / template).read_text()
     (group_vars / "lab.yml").write_text(lab_yaml(text, {"lab": lab.name, **values}))
     return lab.inventory
+
+
+def point(link: Path, target: Path) -> None:
+    """Make *link* a link to *target*, whichever checkout it pointed into before."""
+    if not link.is_symlink() or link.readlink() != target:
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)

@@ -14,7 +14,7 @@ import yaml
 
 from .engine import is_available
 from .image import Say, content_hash, lock
-from .model import PROFILE, ensure_model, hub_data
+from .model import PROFILE, ensure_model, hub_data, profile_path
 from .names import LABEL, Lab, checkout
 from .shell import LabError, ensure_commands, output, run, succeeds
 
@@ -128,10 +128,10 @@ def ensure_engine_repository(cache: Path) -> Path:
         if not folder.is_dir():
             with tempfile.TemporaryDirectory(dir=cache / "git", prefix="make-") as scratch:
                 commit = make_repository(source, Path(scratch) / "made" / "engine.git")
-                pinned = yaml.safe_load((checkout() / "profiles" / f"{PROFILE}.yml").read_text())["image"]["commit"]
+                pinned = yaml.safe_load(profile_path().read_text())["image"]["commit"]
                 if commit != pinned:
                     raise LabError(
-                        f"lab/engine/repo is commit {commit} and profiles/{PROFILE}.yml pins {pinned}:"
+                        f"lab/engine/repo is commit {commit} and lab/profiles/{PROFILE}.yml pins {pinned}:"
                         " if it was changed on purpose, pin the new one"
                     )
                 (Path(scratch) / "made").rename(folder)

@@ -29,10 +29,14 @@ def hub_data(cache: Path) -> Path:
     return cache / "hub"
 
 
+def profile_path() -> Path:
+    """The lab's profile."""
+    return checkout() / "lab" / "profiles" / f"{PROFILE}.yml"
+
+
 def pinned() -> tuple[str, str]:
     """The repository and the revision that the lab's profile names."""
-    profile = checkout() / "profiles" / f"{PROFILE}.yml"
-    weights = yaml.safe_load(profile.read_text())["weights"]
+    weights = yaml.safe_load(profile_path().read_text())["weights"]
     return str(weights["repo"]), str(weights["revision"])
 
 
@@ -67,7 +71,7 @@ def ensure_model(cache: Path, say: Say) -> Path:
             found = revision_of(made)
             if found != revision:
                 raise LabError(
-                    f"the lab's model came out as {found} and profiles/{PROFILE}.yml pins {revision}:"
+                    f"the lab's model came out as {found} and lab/profiles/{PROFILE}.yml pins {revision}:"
                     " if its recipe was changed on purpose, pin the new one"
                 )
             snapshot.parent.mkdir(parents=True, exist_ok=True)

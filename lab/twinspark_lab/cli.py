@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..exitcodes import Exit
+from twinspark.exitcodes import Exit
+
 from .names import HOSTS, Lab
 from .names import lab as named
 from .shell import LabError, LabUsage

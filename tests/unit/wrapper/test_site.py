@@ -114,9 +114,9 @@ def test_a_profile_of_the_site_comes_before_the_packages(made: Path, root: Path,
             "hosts": "sparks",
             "gather_facts": False,
             "connection": "local",
-            "vars": {"twinspark_project_dir": str(root), "ansible_python_interpreter": sys.executable},
+            "vars": {"ansible_python_interpreter": sys.executable},
             "tasks": [
-                {"ansible.builtin.import_tasks": f"{root}/playbooks/tasks/context.yml"},
+                {"ansible.builtin.import_role": {"name": "common"}},
                 {"ansible.builtin.debug": {"var": "profile.name"}},
             ],
         }

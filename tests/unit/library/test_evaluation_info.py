@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-RECORDED = Path(__file__).parents[1] / "module_utils/recorded/inspect_lab.json"
+RECORDED = Path(__file__).parents[1] / "module_utils/evaluation/recorded/inspect_lab.json"
 BENCH = {
     "completed": 2,
     "duration": 4.0,

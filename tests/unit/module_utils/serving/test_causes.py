@@ -10,7 +10,7 @@ from tests.support import cases
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("case", cases(HERE / "cases/engine_causes.yaml"))
+@pytest.mark.parametrize("case", cases(HERE / "cases/causes.yaml"))
 def test_cause(case):
     found = cause(case["lines"])
     assert (found["name"] if found else None) == case["cause"]

@@ -35,7 +35,7 @@ def base(**settings):
     return {**known, **settings}
 
 
-@pytest.mark.parametrize("case", cases(HERE / "cases/engine_argv.yaml"))
+@pytest.mark.parametrize("case", cases(HERE / "cases/argv.yaml"))
 def test_engine_argv(case):
     made = engine.engine_argv(engine.Engine.of(base(**case.get("settings", {}))), case["rank"], case["ranks"])
     assert made == case["argv"]

@@ -189,7 +189,7 @@ class Proof:
     def from_json(cls, given: object, where: str = "proof") -> Self:
         """Read this schema and the one before. Raises ShapeError, which says what is wrong."""
         schema = given.get("schema") if isinstance(given, Mapping) else None
-        if isinstance(given, Mapping) and schema not in READABLE:
+        if isinstance(given, Mapping) and (schema not in READABLE or isinstance(schema, bool)):
             known = " and ".join(map(str, READABLE))
             raise ShapeError(f"{where}: schema is {shown(schema)}, and this version reads {known}")
         return from_json(cls, given, where)

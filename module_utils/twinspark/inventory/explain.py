@@ -1,7 +1,7 @@
 """One clear sentence out of a failed or unreachable result: where, what, and the fix.
 
 The texts that are recognised here were recorded from OpenSSH 9.2, sudo 1.9 and ansible-core 2.21
-(tests/unit/module_utils/cases/explain.yaml). No fix ever weakens a check.
+(tests/unit/module_utils/inventory/cases/explain.yaml). No fix ever weakens a check.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from twinspark.rdma_cli import app
 
-CASES = Path(__file__).parents[1] / "module_utils/cases"
+CASES = Path(__file__).parents[1] / "module_utils/rdma/cases"
 ARTICLE = {case["name"]: case["text"] for case in yaml.safe_load((CASES / "perftest_text.yaml").read_text())}
 KEYS = {"file", "test", "device", "rows", "errors", "warnings", "settings", "valid"}
 

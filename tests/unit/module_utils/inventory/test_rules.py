@@ -1,4 +1,4 @@
-"""The rules of an inventory: cases/inventory_rules.yaml."""
+"""The rules of an inventory: cases/rules.yaml."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ SOUND: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/inventory_rules.yaml"))
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/rules.yaml"))
 def test_problems(case: dict[str, Any]) -> None:
     given = {key: value for key, value in case.items() if key not in {"name", "problems"}}
     assert problems(Inventory(**SOUND | given), KNOWN) == case["problems"]

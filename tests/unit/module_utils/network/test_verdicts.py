@@ -1,4 +1,4 @@
-"""What the network stage makes of what it measured. Cases: cases/net_verdicts.yaml."""
+"""What the network stage makes of what it measured. Cases: cases/verdicts.yaml."""
 
 import copy
 from pathlib import Path
@@ -46,7 +46,7 @@ def proved(host, laid_over):
     return net_verdicts.Result(network=network, pings=pings, logins=logins)
 
 
-@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "net_verdicts.yaml"))
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "verdicts.yaml"))
 def test_verdicts(case):
     results = {host: proved(host, copy.deepcopy(case.get(host, {}))) for host in HOSTS}
     judged = net_verdicts.judge(ENTRIES, results, SETTINGS)

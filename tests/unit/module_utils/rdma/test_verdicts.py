@@ -5,6 +5,7 @@ import copy
 import pytest
 from ansible.module_utils.twinspark.inventory.fabric import fabric
 from ansible.module_utils.twinspark.proof.proofs import build, failures
+from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
 from ansible.module_utils.twinspark.rdma import devices as rdma_fabric
 from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
@@ -186,14 +187,14 @@ def test_the_median_of_the_repeats_is_judged_and_their_spread_remarked_on():
 
 @pytest.mark.parametrize("cause", ["killed", "timeout", "memlock", "retry_exceeded", "port_busy", "no_path", "invalid"])
 def test_a_run_without_a_figure_is_named_with_its_fix(cause):
-    broken = runs(change=lambda run, step: {"rows": [], "ok": False, "cause": named(cause, "the line").as_dict()})
+    broken = runs(change=lambda run, step: {"rows": [], "ok": False, "cause": to_json(named(cause, "the line"))})
     verdict = failed(report(measured=broken))["write_bw rail1 spark1 -> spark2"]
     assert verdict["cause"] == cause
     assert verdict["reason"].startswith(f"{cause}: ")
     assert verdict["fix"]
 
 
-REFUSED = named(QUEUE_PAIRS_REFUSED).as_dict()
+REFUSED = to_json(named(QUEUE_PAIRS_REFUSED))
 
 
 def replaced():
@@ -240,8 +241,8 @@ def test_a_threshold_below_a_tenth_is_said_in_full():
 
 
 def test_the_server_s_death_explains_the_client_s_error():
-    broken = runs(change=lambda run, step: {"rows": [], "cause": named("retry_exceeded").as_dict()})
-    broken["server"] = [{**run, "cause": named("killed").as_dict()} for run in broken["server"]]
+    broken = runs(change=lambda run, step: {"rows": [], "cause": to_json(named("retry_exceeded"))})
+    broken["server"] = [{**run, "cause": to_json(named("killed"))} for run in broken["server"]]
     assert {v["cause"] for v in failed(report(measured=broken)).values()} == {"killed"}
 
 

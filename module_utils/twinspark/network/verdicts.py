@@ -23,6 +23,22 @@ class Result:
     logins: tuple[Login, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What all hosts found, each by host. logins: empty where none were tried."""
+
+    networks: Mapping[str, Network]
+    pings: Mapping[str, tuple[Ping, ...]]
+    logins: Mapping[str, tuple[Login, ...] | None]
+
+    def by_host(self) -> dict[str, Result]:
+        """The same, a host at a time."""
+        return {
+            host: Result(network, self.pings[host], self.logins.get(host) or ())
+            for host, network in self.networks.items()
+        }
+
+
 def judge(entries: Sequence[Host], results: Mapping[str, Result], settings: Settings) -> Findings:
     """Verdicts, measurements and evidence of the network stage. results: by host."""
     verdicts: list[Verdict] = []

@@ -105,6 +105,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Servers:
+    """What twinspark_perftest returns of the servers of one host."""
+
+    runs: tuple[Started, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Listening(Run):
     """A run, and what became of its server: where it listens, or why it does not."""
 
@@ -177,7 +184,12 @@ def listening(step: Step, started: Sequence[Started]) -> list[Listening]:
     """The step's runs, the spare ones too, with the port that each one's server took, and what became of it."""
     known = {one.key: one for one in started}
     return [
-        Listening(*(getattr(run, part.name) for part in fields(Run)), one.port, one.state, one.cause)
+        Listening(
+            **{part.name: getattr(run, part.name) for part in fields(Run)},
+            port=one.port,
+            state=one.state,
+            cause=one.cause,
+        )
         for run in (*step.runs, *step.spares)
         for one in (known.get(run.key, Started(run.key)),)
     ]

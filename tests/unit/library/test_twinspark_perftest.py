@@ -4,7 +4,7 @@ import socket
 from contextlib import closing
 
 import pytest
-from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 
 RUN = {

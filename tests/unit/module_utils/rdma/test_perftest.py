@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma import causes as perftest_causes
 from ansible.module_utils.twinspark.rdma import perftest
 from ansible.module_utils.twinspark.rdma.perftest import PerftestError

@@ -117,14 +117,14 @@ def test_a_timeout_quotes_what_was_said_last_and_neither_rule_nor_heading():
 
 def test_a_good_end_has_rows_and_no_cause():
     found = outcome(Ended(GOOD, 0))
-    assert found["ok"]
-    assert found["cause"] is None
-    assert found["rows"][0]["average_bit_s"] == 107.34e9
+    assert found.ok
+    assert found.cause is None
+    assert found.rows[0].average_bit_s == 107.34e9
 
 
 def test_a_figure_that_is_none_is_named():
     found = outcome(Ended(GOOD.replace("107.34", "nan"), 0))
-    assert (found["ok"], found["cause"]["name"]) == (False, "invalid")
+    assert (found.ok, found.cause.name) == (False, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_a_figure_that_is_none_is_named():
     ],
 )
 def test_of_two_ends_the_one_that_explains_the_other_is_named(names, first):
-    found = perftest_run.worst([name and perftest_run.named(name).as_dict() for name in names])
-    assert (found and found["name"]) == first
+    found = perftest_run.worst([name and perftest_run.named(name) for name in names])
+    assert (found and found.name) == first
 
 
 def test_journal_lines_come_apart_by_unit():

@@ -5,18 +5,17 @@ import signal
 import pytest
 from ansible.module_utils.twinspark.rdma import perftest_run
 from ansible.module_utils.twinspark.rdma.perftest_run import Ended, cause_of, ended, outcome
+from ansible.module_utils.twinspark.rdma.plan import Run
 
 GOOD = (
     "                    RDMA_Write BW Test\n"
     " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   MsgRate[Mpps]\n"
     " 65536      20000            111.57             107.34             0.204742\n"
 )
-RUN = {
-    "server_device": "rocep1s0f1",
-    "client_device": "rocep1s0f0",
-    "address": "192.168.177.12",
-    "options": ["-q", "4"],
-}
+RUN = Run(
+    "rail1-a-b-write_bw-alone-1", 1, "write_bw", "rail1", "rocep1s0f0", "rocep1s0f1", "192.168.177.11",
+    "192.168.177.12", ("-q", "4"), 0,
+)  # fmt: skip
 
 
 def test_both_ends_name_their_own_device_and_the_same_port():

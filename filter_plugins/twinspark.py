@@ -40,7 +40,8 @@ from ansible.module_utils.twinspark.serving import argv as engine
 from ansible.module_utils.twinspark.serving import serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
-from ansible.module_utils.twinspark.weights import hubcache, weights
+from ansible.module_utils.twinspark.weights import hubcache
+from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
 
 
 def joint(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -169,11 +170,6 @@ def serve_proof(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary,
     }
 
 
-def weights_proof(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Verdicts, measurements and evidence of a proof: {{ {host: info.weights} | twinspark_weights_proof }}."""
-    return weights.evidence(hosts)
-
-
 def snapshot(home: str, repo: str, commit: str) -> str:
     """Folder of a model's files: {{ hf_home | twinspark_snapshot(repo, commit) }}."""
     return str(hubcache.Layout(home, repo).snapshot(commit))
@@ -208,7 +204,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_nccl_judge": nccl.judge,
     "twinspark_nccl_memory": nccl.memory,
     "twinspark_verdict_sentence": sentence,
-    "twinspark_weights_proof": weights_proof,
+    "twinspark_weights_proof": weights_verdicts.evidence,
     "twinspark_snapshot": snapshot,
     "twinspark_repo_folder": repo_folder,
     "twinspark_image_build": image_planned,

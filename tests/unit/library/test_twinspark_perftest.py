@@ -4,6 +4,7 @@ import socket
 from contextlib import closing
 
 import pytest
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 
 RUN = {
@@ -135,7 +136,7 @@ def lossy(library, monkeypatch):
         def together(module, group):
             for run in group:
                 left[0] -= 1
-                run.update(cause=named(QUEUE_PAIRS_REFUSED).as_dict() if left[0] >= 0 else None, ok=left[0] < 0)
+                run.update(cause=to_json(named(QUEUE_PAIRS_REFUSED)) if left[0] >= 0 else None, ok=left[0] < 0)
 
         monkeypatch.setattr(library, "answers", lambda module, run: True)
         monkeypatch.setattr(library, "together", together)

@@ -8,6 +8,8 @@ import yaml
 from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import netplan
 from ansible.module_utils.twinspark.network import plan as network_plan
+from ansible.module_utils.twinspark.network.state import Network, Settings
+from ansible.module_utils.twinspark.proof.json_form import from_json
 
 from tests.support import cases
 
@@ -52,41 +54,43 @@ def found(laid_over):
     state = {**SOUND, **laid_over}
     state["sysctls"] = laid_over.get("sysctls", {})
     state["links"] = [{"name": name, **facts} for name, facts in links.items() if facts is not None]
-    return state
+    return Network.from_json(state)
 
 
 @pytest.mark.parametrize("case", cases(HERE / "netplan_plan.yaml"))
 def test_plan(case):
     states = {"spark1": found(case.get("state", {})), "spark2": found(case.get("peer", {}))}
-    plan = network_plan.plan(ENTRIES[0], states, ENTRIES, {**SETTINGS, **case.get("settings", {})})
+    plan = network_plan.plan(
+        ENTRIES[0], states, ENTRIES, from_json(Settings, {**SETTINGS, **case.get("settings", {})}, "settings")
+    )
     expect = case["expect"]
     refusals = expect.get("refusals", [])
     assert len(plan.refusals) == len(refusals)
     for sentence, part in zip(plan.refusals, refusals, strict=True):
         assert part in sentence
     if "takeovers" in expect:
-        assert [takeover["path"] for takeover in plan.takeovers] == expect["takeovers"]
+        assert [takeover.path for takeover in plan.takeovers] == expect["takeovers"]
     assert plan.former == expect.get("former", {})
     if "drift" in expect:
-        assert [f"{item['interface']} {item['what']}" for item in plan.drift] == expect["drift"]
+        assert [f"{item.interface} {item.what}" for item in plan.drift] == expect["drift"]
 
 
 @pytest.mark.parametrize("case", cases(HERE / "netplan_takeover.yaml"))
 def test_takeover(case):
-    links = {link["name"]: link for link in found({})["links"]}
+    links = found({}).by_name()
     rails = {rail["interface"] for rail in RAILS}
     taken = netplan.takeover("/etc/netplan/x.yaml", case["text"], rails, links)
     if case.get("expect") == "none":
         assert taken is None
     elif "refusal" in case:
-        assert case["refusal"] in taken["refusal"]
+        assert case["refusal"] in taken.refusal
     else:
-        assert taken["remove"] == (case["left"] is None)
-        assert case["left"] is None or netplan.without_stanzas(case["text"], taken["ids"]) == case["left"]
+        assert taken.remove == (case["left"] is None)
+        assert case["left"] is None or netplan.without_stanzas(case["text"], taken.ids) == case["left"]
 
 
 def test_the_file_is_the_article_s():
-    text = netplan.render(ENTRIES[1]["rails"], 9000)
+    text = netplan.render(ENTRIES[1].rails, 9000)
     assert yaml.safe_load(text) == {
         "network": {
             "version": 2,
@@ -104,12 +108,12 @@ def test_a_host_without_rails_needs_no_file():
 
 
 def test_the_sysctls_name_interfaces_with_slashes():
-    lines = netplan.render_sysctl(ENTRIES[0]["rails"][:1], SETTINGS["arp"]).splitlines()
+    lines = netplan.render_sysctl(ENTRIES[0].rails[:1], SETTINGS["arp"]).splitlines()
     assert lines[1:] == [
         "net/ipv4/conf/enp1s0f1np1/arp_announce = 2",
         "net/ipv4/conf/enp1s0f1np1/arp_ignore = 1",
     ]
-    assert netplan.render_sysctl(ENTRIES[0]["rails"], {}) == ""
+    assert netplan.render_sysctl(ENTRIES[0].rails, {}) == ""
 
 
 @pytest.mark.parametrize(
@@ -130,5 +134,5 @@ def test_secrets_stay_on_the_host(line):
 
 
 def test_nothing_else_is_redacted():
-    text = netplan.render(ENTRIES[0]["rails"], 9000) + "auth:\n  key-management: psk\nkeys:\n  a: b\n"
+    text = netplan.render(ENTRIES[0].rails, 9000) + "auth:\n  key-management: psk\nkeys:\n  a: b\n"
     assert netplan.redact(text) == text

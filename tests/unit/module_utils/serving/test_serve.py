@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 from ansible.module_utils.twinspark.inventory.fabric import Rail
-from ansible.module_utils.twinspark.network import rail_ssh
 from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
 from ansible.module_utils.twinspark.serving import canary, rank, serve
 
@@ -235,15 +234,6 @@ def test_the_evidence_shows_each_rank():
     assert shown["a"].unit == "active"
     assert shown["a"].pid == 7
     assert shown["a"].ranks == (rank.Named(0, 2, "x"),)
-
-
-def test_ssh_never_trusts_a_new_host_key():
-    entry = {"host": "b", "user": "spark", "rails": [{"address": "192.168.177.12"}]}
-    (peer,) = rail_ssh.peers([entry], {"key": "~spark/.ssh/k", "known_hosts": "~spark/.ssh/h"})
-    argv = " ".join(peer["ssh"])
-    assert "StrictHostKeyChecking=yes" in argv
-    assert "UserKnownHostsFile=~spark/.ssh/h" in argv
-    assert argv.endswith("-l spark 192.168.177.12")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible import constants as C
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import connection_loader
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
@@ -22,6 +24,8 @@ from ansible.module_utils.twinspark.network import known_hosts as _known_hosts
 from ansible.module_utils.twinspark.network import plan as _network_plan
 from ansible.module_utils.twinspark.network import verdicts as _net_verdicts
 
+_SSH = {"plugin_type": "connection", "plugin_name": "ssh"}
+
 
 def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rank and addresses of every host: {{ groups['sparks'] | twinspark_fabric(hostvars) }}."""
@@ -32,6 +36,16 @@ def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, A
         return _fabric.fabric(hosts, settings)
     except _fabric.FabricError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def twinspark_unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What would let in a host whose key nobody has compared: {{ groups['sparks'] | twinspark_unpinned(hostvars) }}.
+
+    Looked at is every host's own variables, and what ansible.cfg and the environment say where a host says nothing.
+    """
+    connection_loader.get("ssh", class_only=True)  # makes its settings known
+    settings = {f"ansible_{name}": C.config.get_config_value(name, **_SSH) for name in _host_keys.SETTINGS}
+    return _host_keys.unpinned(hosts, variables, settings)
 
 
 def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
@@ -78,7 +92,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "twinspark_fabric": twinspark_fabric,
-            "twinspark_unpinned": _host_keys.unpinned,
+            "twinspark_unpinned": twinspark_unpinned,
             "twinspark_paths": twinspark_paths,
             "twinspark_network_plan": twinspark_network_plan,
             "twinspark_network_verdicts": twinspark_network_verdicts,

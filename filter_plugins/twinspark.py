@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import ansible.module_utils
+from ansible import constants as C
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import connection_loader
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
@@ -42,6 +44,8 @@ from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
 from ansible.module_utils.twinspark.weights import hubcache
 from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
+
+SSH = {"plugin_type": "connection", "plugin_name": "ssh"}
 
 
 def joint(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,6 +85,16 @@ def here(variables: Mapping[str, Any]) -> dict[str, Any]:
     """A host's settings: as the role `common` found them in this play, else as the inventory alone has them."""
     names = ("twinspark_rails", "twinspark_rails_first_host", "twinspark_user", "ansible_user", "ansible_host")
     return {**{name: variables[name] for name in names if name in variables}, **variables.get("twinspark_here", {})}
+
+
+def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What would let in a host whose key nobody has compared: {{ groups['sparks'] | twinspark_unpinned(hostvars) }}.
+
+    Looked at is every host's own variables, and what ansible.cfg and the environment say where a host says nothing.
+    """
+    connection_loader.get("ssh", class_only=True)  # makes its settings known
+    settings = {f"ansible_{name}": C.config.get_config_value(name, **SSH) for name in host_keys.SETTINGS}
+    return host_keys.unpinned(hosts, variables, settings)
 
 
 def by_host(
@@ -253,7 +267,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
 PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_by_host": by_host,
     "twinspark_fabric": fabric_of,
-    "twinspark_unpinned": host_keys.unpinned,
+    "twinspark_unpinned": unpinned,
     "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_files_digest": files_digest,
 }

@@ -46,7 +46,7 @@ def run_module(load_module, capsys):
     It is loaded by its name, unless a test has loaded it to change something in it.
     """
 
-    def run(name: str | ModuleType, check_mode: bool = False, **arguments) -> dict:
+    def run(name: str | ModuleType, /, check_mode: bool = False, **arguments) -> dict:
         module = load_module(name) if isinstance(name, str) else name
         told = patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True})
         with told, pytest.raises(SystemExit):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.unit.library import table
+pytest.register_assert_rewrite("tests.unit.library.table")  # so that a failing case shows what differs
+
+from tests.unit.library import table  # noqa: E402
 
 
 @pytest.fixture

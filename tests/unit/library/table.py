@@ -17,7 +17,7 @@ A case is
         out: standard output         # or `out_of`, a file below tests/unit that holds it
         err: standard error
         makes: {path: the text of a file that the program writes, null for one that it removes}
-    result: {what the module has to answer, at least; a list has to be whole, a dict may hold more}
+    result: {what the module has to answer, at least; a list has to be whole (but `warnings`), a dict may hold more}
     after: {path: its text when the module has ended, null where there shall be no file}
 
 `$TMP` stands for a folder of the test's own, `$USER` for the user that runs the tests, wherever text is.
@@ -132,7 +132,9 @@ def differences(wanted: Any, got: Any, where: str = "result") -> list[str]:
     if isinstance(wanted, dict) and isinstance(got, dict):
         rows = [differences(value, got.get(key, "(missing)"), f"{where}.{key}") for key, value in wanted.items()]
     elif isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
-        rows = [differences(one, other, f"{where}[{n}]") for n, (one, other) in enumerate(zip(wanted, got, strict=True))]
+        rows = [
+            differences(one, other, f"{where}[{n}]") for n, (one, other) in enumerate(zip(wanted, got, strict=True))
+        ]
     else:
         rows = [[] if wanted == got else [f"{where}: wanted {wanted!r}, got {got!r}"]]
     return [line for row in rows for line in row]
@@ -155,6 +157,9 @@ def check(
         answer = run_module(module, check_mode=case.get("check_mode", False), **case["input"])
     assert not programs.left, f"never run: {[command['argv'] for command in programs.left]}"
     wanted = {"failed": False, **case["result"]}
+    # Ansible keeps the warnings of a process, so those of earlier tests are here, too.
+    for warning in wanted.pop("warnings", []):
+        assert warning in str(answer.get("warnings"))
     assert not differences(wanted, {"failed": False, **answer})
     for path, text in case.get("after", {}).items():
         assert (Path(path).read_text() if Path(path).exists() else None) == text, path

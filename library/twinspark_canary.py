@@ -21,7 +21,7 @@ options:
   min_tokens: {description: Tokens that count as alive., type: int, default: 1}
   timeout: {description: Seconds within which the answer must be there., type: int, default: 120}
   key_file: {description: "Environment file on the host with VLLM_API_KEY; empty for none.", type: str, default: ""}
-  rails: {description: "Rails of this host: name, interface, hca.", type: list, elements: dict, default: []}
+  rails: {description: Rails of this host as the fabric has them., type: list, elements: dict, default: []}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -39,13 +39,14 @@ EXAMPLES = r"""
 RETURN = r"""
 canary:
   description: >-
-    ok, error, tokens, min_tokens, prompt_tokens, seconds, tokens_per_second, text, finish, and rails (name to bytes
-    received, sent, rdma_received, rdma_sent).
+    ok, error, tokens, prompt_tokens, seconds, tokens_per_second, text, finish, wanted (min_tokens, timeout, expect),
+    and rails (name to bytes received, sent, rdma_received, rdma_sent). Figures are null where nothing answered.
   type: dict
   returned: always
 answer: {description: "The whole answer, without what the model thought before.", type: str, returned: always}
 """
 
+import dataclasses
 import json
 import time
 import urllib.error
@@ -54,6 +55,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.inventory.fabric import Rail
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, read
 from ansible.module_utils.twinspark.serving import canary
 
 ARGUMENTS: dict[str, Any] = {
@@ -78,14 +81,14 @@ def key_of(path: str) -> str:
     return ""
 
 
-def read_counters(rails: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+def read_counters(rails: tuple[Rail, ...]) -> dict[str, dict[str, int]]:
     """Every rail's counters in bytes; one that the host does not have is left out."""
     found: dict[str, dict[str, int]] = {}
     for rail in rails:
-        found[rail["name"]] = {}
+        found[rail.name] = {}
         for name, (path, scale) in canary.counters(rail).items():
             try:
-                found[rail["name"]][name] = int(Path(path).read_text()) * scale
+                found[rail.name][name] = int(Path(path).read_text()) * scale
             except (OSError, ValueError):
                 continue
     return found
@@ -100,12 +103,12 @@ def ask(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         body = json.dumps(canary.request(params["model"], params["prompt"], params["max_tokens"])).encode()
         question = urllib.request.Request(f"{params['url']}/v1/chat/completions", body, headers)  # noqa: S310
         with urllib.request.urlopen(question, timeout=params["timeout"]) as answer:  # noqa: S310
-            return json.load(answer), ""
+            return dict(json.load(answer)), ""
     except urllib.error.HTTPError as error:
         return {}, f"HTTP {error.code}: {error.read(400).decode(errors='replace').strip()}"
     except TimeoutError:
         return {}, f"no answer within {params['timeout']} s"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         return {}, str(getattr(error, "reason", error))
 
 
@@ -113,14 +116,18 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
-    before = read_counters(params["rails"])
+    try:
+        rails = read(tuple[Rail, ...], params["rails"], "rails")
+    except ShapeError as error:
+        module.fail_json(msg=f"twinspark_canary: {error}.")
+    before = read_counters(rails)
     began = time.monotonic()
-    answer, error = ask(params)
+    answer, error_text = ask(params)
     seconds = time.monotonic() - began
     wanted = canary.Wanted(params["min_tokens"], params["timeout"], params["expect"])
-    judged = canary.judge(answer, error, seconds, wanted)
-    judged["rails"] = canary.moved(before, read_counters(params["rails"]))
-    module.exit_json(changed=False, canary=judged, answer=canary.content(answer))
+    judged = canary.judge(answer, error_text, seconds, wanted)
+    judged = dataclasses.replace(judged, rails=canary.moved(before, read_counters(rails)))
+    module.exit_json(changed=False, canary=judged.to_json(), answer=canary.content(answer))
 
 
 if __name__ == "__main__":

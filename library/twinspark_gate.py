@@ -46,6 +46,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark_host.proofs import load_all
 
 ARGUMENTS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": list(proofs.STAGES)},
@@ -67,21 +68,21 @@ def main() -> None:
     # A probe asks about the stage itself; an override lets a later stage pass, it does not make this proof fresh.
     overrides = [name for name in params["override"] if not (params["probe"] and name == stage)]
     try:
-        found = proofs.load_all(params["proofs_dir"])
+        found = load_all(params["proofs_dir"])
     except proofs.ProofError as error:
         module.fail_json(msg=f"Stage {params['needed_by'] or stage} refused: {error}.")
     state = proofs.judge_chain(found, stage, inputs=params["inputs"], boot_ids=params["boot_ids"], overrides=overrides)
     if state.fresh and params["contradictions"] and stage not in overrides:
         seen = "; ".join(params["contradictions"])
         state = proofs.Freshness(False, f"the one that stands is not true any more ({seen})")
-    overridden = stage in overrides
+    overridden, standing = stage in overrides, found.get(stage)
     result: dict[str, Any] = {
         "changed": False,
         "fresh": state.fresh and not overridden,
         "reason": state.reason,
         "overridden": overridden,
         "would_refuse": not state.fresh,
-        "proof": found.get(stage),
+        "proof": standing.to_json() if standing else None,
     }
     if params["probe"] or state.fresh:
         module.exit_json(**result)

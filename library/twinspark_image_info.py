@@ -35,26 +35,16 @@ tags: {description: "All name:tag that the host has under the image's name.", ty
 docker: {description: Version of Docker's daemon or an empty string., type: str, returned: always}
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.image.docker import daemon_problem, inspected
+from ansible.module_utils.twinspark_host.history import read_history
 
 ARGUMENTS: dict[str, Any] = {
     "image": {"type": "str", "required": True},
     "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
 }
-
-
-def history(path: str) -> list[dict[str, Any]]:
-    """The recorded builds; a file that is none counts as no history, since it only saves a rebuild."""
-    try:
-        found = json.loads(Path(path).read_text())
-    except (OSError, ValueError):
-        return []
-    return found if isinstance(found, list) else []
 
 
 def docker_version(module: AnsibleModule) -> str:
@@ -75,7 +65,8 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     version = docker_version(module)
-    image, tags = None, []
+    image = None
+    tags: list[str] = []
     if version:
         wanted = module.params["image"]
         code, out, _ = module.run_command(["docker", "image", "inspect", wanted])
@@ -86,10 +77,10 @@ def main() -> None:
         tags = sorted(out.split())
     module.exit_json(
         changed=False,
-        image=image,
-        id=image["id"] if image else "",
+        image=image.to_json() if image else None,
+        id=image.id if image else "",
         tags=tags,
-        history=history(module.params["record"]),
+        history=[entry.to_json() for entry in read_history(module.params["record"])],
         docker=version,
     )
 

@@ -34,8 +34,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.image.image import previous, recorded
+from ansible.module_utils.twinspark.image.image import Built, previous, recorded
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
 from ansible.module_utils.twinspark_host.files import write_atomically
+from ansible.module_utils.twinspark_host.history import read_history
 
 ARGUMENTS: dict[str, Any] = {
     "entry": {"type": "dict", "required": True},
@@ -43,26 +45,32 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def text_of(history: list[dict[str, Any]]) -> str:
+def text_of(history: list[Built]) -> str:
     """The text of the record."""
-    return json.dumps(history, indent=2, sort_keys=True) + "\n"
+    return json.dumps([entry.to_json() for entry in history], indent=2, sort_keys=True) + "\n"
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     path = Path(module.params["record"])
+    old = read_history(path)
+    built = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        old = json.loads(path.read_text())
-    except (OSError, ValueError):
-        old = []
-    entry = {**module.params["entry"], "built": datetime.now(UTC).isoformat(timespec="seconds")}
-    new = recorded(old, entry)
+        new = recorded(old, Built.from_json({**module.params["entry"], "built": built}))
+    except ShapeError as error:
+        module.fail_json(msg=f"twinspark_image_record: {error}.")
     changed = new != old
     if changed and not module.check_mode:
         write_atomically(path, text_of(new))
     diff = {"before_header": str(path), "after_header": str(path), "before": text_of(old), "after": text_of(new)}
-    module.exit_json(changed=changed, history=new, previous=previous(new), diff=diff if changed else {})
+    before = previous(new)
+    module.exit_json(
+        changed=changed,
+        history=[entry.to_json() for entry in new],
+        previous=before.to_json() if before else None,
+        diff=diff if changed else {},
+    )
 
 
 if __name__ == "__main__":

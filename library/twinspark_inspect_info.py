@@ -73,7 +73,8 @@ def read(module: AnsibleModule, log: Path) -> dict[str, Any]:
             "Fix: look at the job's log; remove a broken log file, then run the stage again.",
             rc=code,
         )
-    return json.loads(out)
+    log_read: dict[str, Any] = json.loads(out)
+    return log_read
 
 
 def main() -> None:

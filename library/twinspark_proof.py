@@ -14,8 +14,8 @@ options:
   stage: {description: Name of the stage., type: str, required: true}
   host: {description: Inventory name of the host that keeps the proof (the head)., type: str, required: true}
   inputs: {description: What the proof is bound to. Never a secret., type: dict, required: true}
-  verdicts: {description: "Judgements: name, ok, blocks, measured, required, unit, reason, fix.", type: list,
-             elements: dict, required: true}
+  verdicts: {description: "Judgements: name, ok, blocks, measured, required (operator, value, unit; or text), unit,
+             reason, fix.", type: list, elements: dict, required: true}
   measurements: {description: "Figures: name, subject, value, unit.", type: list, elements: dict, default: []}
   evidence: {description: Stage specific detail. Never a secret., type: dict, default: {}}
   simulated: {description: Sentences saying what was a stand-in., type: list, elements: str, default: []}
@@ -49,12 +49,13 @@ kept: {description: Whether a fresh proof was kept as it was., type: bool, retur
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.values import Measurement, Proof, ShapeError, Verdict
 from ansible.module_utils.twinspark_host.files import write_atomically
+from ansible.module_utils.twinspark_host.proofs import load, path_of
 
 ARGUMENTS: dict[str, Any] = {
     "stage": {"type": "str", "required": True, "choices": list(proofs.STAGES)},
@@ -72,19 +73,21 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def standing(directory: str, stage: str | None) -> proofs.Proof | None:
+def standing(directory: str, stage: str | None) -> Proof | None:
     """The proof on disk, None when there is none or when it can't be read (a new one then replaces it)."""
     if stage is None:
         return None
     try:
-        return proofs.load(directory, stage)
+        return load(directory, stage)
     except proofs.ProofError:
         return None
 
 
-def build(params: dict[str, Any], predecessor: proofs.Proof | None) -> proofs.Proof:
+def build(params: dict[str, Any], predecessor: Proof | None) -> Proof:
     """The new proof, stamped with the present time."""
     parts = {k: v for k, v in params.items() if k not in ("remeasured", "final", "proofs_dir")}
+    parts["verdicts"] = [Verdict.from_json(given) for given in params["verdicts"]]
+    parts["measurements"] = [Measurement.from_json(given) for given in params["measurements"]]
     written = datetime.now(UTC).isoformat(timespec="seconds")
     return proofs.build(**parts, predecessor=predecessor, written=written)
 
@@ -98,10 +101,10 @@ def main() -> None:
     old = standing(directory, stage)
     try:
         new = build(params, predecessor)
-    except (proofs.ProofError, KeyError, TypeError) as error:
-        module.fail_json(msg=f"The {stage} stage's verdicts can't become a proof: {error!r}.")
+    except (proofs.ProofError, ShapeError) as error:
+        module.fail_json(msg=f"The {stage} stage's verdicts can't become a proof: {error}.")
     kept = proofs.keeps(old, new, predecessor) and not params["remeasured"]
-    path = proofs.path_of(directory, stage)
+    path = path_of(directory, stage)
     diff = {
         "before_header": str(path),
         "after_header": str(path),
@@ -109,12 +112,12 @@ def main() -> None:
         "after": proofs.dump(new),
     }
     if not kept and not module.check_mode:
-        write_atomically(Path(path), proofs.dump(new), mode=0o644)
-    result = {"proof": old if kept else new, "path": str(path), "kept": kept, "changed": not kept}
+        write_atomically(path, proofs.dump(new), mode=0o644)
+    result = {"proof": (old if kept and old else new).to_json(), "path": str(path), "kept": kept, "changed": not kept}
     if not kept and module._diff:
         result["diff"] = diff
-    if new["verdict"] != "pass" and (params["final"] or not module.check_mode):
-        module.fail_json(msg=f"Stage {stage} did not pass: {' '.join(new['reasons'])}", **result)
+    if not new.passed and (params["final"] or not module.check_mode):
+        module.fail_json(msg=f"Stage {stage} did not pass: {' '.join(new.reasons)}", **result)
     module.exit_json(**result)
 
 

@@ -50,9 +50,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.image.docker import container, inspected
+from ansible.module_utils.twinspark.image.docker import inspected
 from ansible.module_utils.twinspark.proof.jobs import properties
-from ansible.module_utils.twinspark.serving import serve
+from ansible.module_utils.twinspark.serving import rank as ranks
 from ansible.module_utils.twinspark.serving.argv import LABEL
 from ansible.module_utils.twinspark.serving.causes import cause
 
@@ -71,7 +71,7 @@ HERE = "here"
 
 def show_argv(name: str) -> list[str]:
     """systemctl's argv for the properties that are read."""
-    return ["systemctl", "show", f"{name}.service", f"--property={','.join(serve.SHOW)}"]
+    return ["systemctl", "show", f"{name}.service", f"--property={','.join(ranks.SHOW)}"]
 
 
 def units(module: AnsibleModule) -> dict[str, dict[str, str]]:
@@ -94,68 +94,72 @@ def journal(module: AnsibleModule, invocation: str) -> list[tuple[float, str]]:
     argv = ["journalctl", "--quiet", "--no-pager", "--output=short-unix", "--no-hostname"]
     argv += [f"--unit={module.params['name']}.service", f"_SYSTEMD_INVOCATION_ID={invocation}"]
     _, first, _ = module.run_command([*argv, f"--lines=+{HEAD_LINES}"], errors="surrogate_then_replace")
-    lines = serve.journal(first)
+    lines = ranks.journal(first)
     if len(lines) >= HEAD_LINES:
         _, last, _ = module.run_command([*argv, f"--lines={TAIL_LINES}"], errors="surrogate_then_replace")
-        lines += serve.journal(last)
+        lines += ranks.journal(last)
     return lines
 
 
-def health(url: str) -> dict[str, Any]:
+def health(url: str) -> ranks.Health:
     """Status of /health: a sign that the server is up, never that it generates."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - http, from the role
-            return {"status": answer.status, "error": ""}
+            return ranks.Health(answer.status)
     except urllib.error.HTTPError as error:
-        return {"status": error.code, "error": str(error)}
+        return ranks.Health(error.code, str(error))
     except (OSError, ValueError) as error:
-        return {"status": None, "error": str(error)}
+        return ranks.Health(None, str(error))
 
 
-def docker(module: AnsibleModule) -> tuple[dict[str, Any] | None, str]:
+def docker(module: AnsibleModule) -> tuple[ranks.Container | None, str]:
     """The container of the rank, and the ID of the image under the wanted name."""
     if not module.get_bin_path("docker"):
         return None, ""
     code, out, _ = module.run_command(["docker", "container", "inspect", module.params["name"]])
-    found = container(out, LABEL) if code == 0 else None
+    found = ranks.container(out, LABEL) if code == 0 else None
     code, out, _ = module.run_command(["docker", "image", "inspect", module.params["image"]])
     image = inspected(out) if code == 0 else None
-    return found, image["id"] if image else ""
+    return found, image.id if image else ""
+
+
+def look(module: AnsibleModule) -> ranks.Rank:
+    """Everything about the rank of this host."""
+    params = module.params
+    known = units(module)
+    mine = known.pop(HERE)
+    lines = journal(module, mine.get("InvocationID", ""))
+    text = [line for _, line in lines]
+    found, image_id = docker(module)
+    answer = health(params["url"]) if params["url"] else ranks.Health(None)
+    dead = tuple(host for host, unit in {HERE: mine, **known}.items() if ranks.dead(unit))
+    ready = answer.status == 200 and not dead
+    started, ready_at = ranks.milestones(lines)
+    return ranks.Rank(
+        unit=mine,
+        container=found,
+        desired=params["desired"],
+        image_id=image_id,
+        health=answer,
+        peers=known,
+        dead=dead,
+        ready=ready,
+        settled=ready or bool(dead),
+        phase=ranks.phase(text),
+        cause=cause(text),
+        log_tail=tuple(text[-params["lines"] :]),
+        ranks=ranks.named(text),
+        nccl=ranks.nccl(text),
+        started=started,
+        ready_seconds=round(ready_at - started, 1) if ready_at and started else None,
+        memory=ranks.meminfo(Path("/proc/meminfo").read_text()),
+    )
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    params = module.params
-    ranks = units(module)
-    mine = ranks[HERE]
-    lines = journal(module, mine.get("InvocationID", ""))
-    text = [line for _, line in lines]
-    found, image_id = docker(module)
-    answer = health(params["url"]) if params["url"] else {"status": None, "error": ""}
-    dead = [host for host, unit in ranks.items() if serve.dead(unit)]
-    ready = answer["status"] == 200 and not dead
-    started, ready_at = serve.milestones(lines)
-    state = {
-        "unit": mine,
-        "container": found,
-        "desired": params["desired"],
-        "image_id": image_id,
-        "health": answer,
-        "peers": {host: unit for host, unit in ranks.items() if host != HERE},
-        "dead": dead,
-        "ready": ready,
-        "settled": ready or bool(dead),
-        "phase": serve.phase(text),
-        "cause": cause(text),
-        "log_tail": text[-params["lines"] :],
-        "ranks": serve.ranks(text),
-        "nccl": serve.nccl(text),
-        "started": started,
-        "ready_seconds": round(ready_at - started, 1) if ready_at and started else None,
-        "memory": serve.meminfo(Path("/proc/meminfo").read_text()),
-    }
-    module.exit_json(changed=False, serve=state)
+    module.exit_json(changed=False, serve=look(module).to_json())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.requirement import PHRASES, Requirement
+from ansible.module_utils.twinspark_host.proofs import load
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -56,9 +57,10 @@ def stage(row: Row, folder: Path) -> dict[str, Any]:
     shown = {**asdict(row), "simulated": []}
     if row.state in {"missing", "unreadable"}:
         return shown
-    proof = proofs.load(folder, row.stage) or {}
+    found = load(folder, row.stage)
+    proof = found.to_json() if found else {}
     kept = ("host", "verdict", "verdicts", "measurements", "inputs", "inputs_digest", "boot_ids", "evidence", "reasons")
-    return {**shown, **{key: proof[key] for key in kept if key in proof}, "simulated": proof["simulated"]}
+    return {**shown, **{key: proof[key] for key in kept if key in proof}, "simulated": proof.get("simulated", [])}
 
 
 def overall(found: list[Row]) -> str:
@@ -105,8 +107,14 @@ def page(document: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=figure, figures=figures, pretty=pretty, prose=prose)
+    environment.filters.update(figure=figure, figures=figures, required=required, pretty=pretty, prose=prose)
     return environment.get_template("report.html.j2").render(report=document)
+
+
+def required(given: object, unit: str = "") -> str:
+    """A requirement as people read it: `at least 90 Gbit/s`; a dash where there is none."""
+    asked = Requirement.from_json(given, unit=unit)
+    return PHRASES[asked.operator] + figure(asked.value, asked.unit)
 
 
 def prose(text: str) -> Markup:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.values import Proof
+from ansible.module_utils.twinspark_host.proofs import load
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -35,11 +37,11 @@ class Row:
 
 def rows(folder: Path, now: datetime | None = None) -> list[Row]:
     """A row for each stage, in the order of the line."""
-    readable: dict[str, proofs.Proof] = {}
+    readable: dict[str, Proof] = {}
     broken: dict[str, str] = {}
     for stage in proofs.STAGES:
         try:
-            proof = proofs.load(folder, stage)
+            proof = load(folder, stage)
         except proofs.ProofError as error:
             broken[stage] = str(error)
         else:
@@ -48,7 +50,7 @@ def rows(folder: Path, now: datetime | None = None) -> list[Row]:
     return [row(stage, readable, broken, now or datetime.now(UTC)) for stage in proofs.STAGES]
 
 
-def row(stage: str, readable: dict[str, proofs.Proof], broken: dict[str, str], now: datetime) -> Row:
+def row(stage: str, readable: dict[str, Proof], broken: dict[str, str], now: datetime) -> Row:
     """Judged from the documents alone: what only the hosts know (a reboot, changed inputs) `apply` will see."""
     if stage in broken:
         return Row(stage, "unreadable", why=broken[stage])
@@ -56,15 +58,15 @@ def row(stage: str, readable: dict[str, proofs.Proof], broken: dict[str, str], n
     if proof is None:
         return Row(stage, "missing", why=f"`twinspark apply --stage {stage}` makes it")
     chain = proofs.judge_chain(readable, stage)
-    failed = proof["verdict"] != "pass"
+    failed = not proof.passed
     return Row(
         stage=stage,
         state="fail" if failed else "pass" if chain.fresh else "stale",
-        written=str(proof["written"]),
-        age_seconds=age(str(proof["written"]), now),
-        simulated=bool(proof["simulated"]),
-        overrides=tuple(proof["overrides"]),
-        why="; ".join(proof["reasons"]) if failed else chain.reason,
+        written=proof.written,
+        age_seconds=age(proof.written, now),
+        simulated=bool(proof.simulated),
+        overrides=proof.overrides,
+        why="; ".join(proof.reasons) if failed else chain.reason,
     )
 
 

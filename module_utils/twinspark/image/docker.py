@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
+
+from ..proof.json_form import to_json
 
 ABSENT = ("No such image", "No such object")
 
 
-def inspected(text: str) -> dict[str, Any] | None:
-    """The parts of `docker image inspect` that this project reads: id, created, size, labels, layers (diff IDs)."""
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The parts of `docker image inspect` that this project reads. size: bytes; layers: diff IDs."""
+
+    id: str
+    created: str | None
+    size: int | None
+    tags: tuple[str, ...]
+    labels: dict[str, str]
+    layers: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As the module returns it."""
+        return dict(to_json(self))
+
+
+def inspected(text: str) -> Image | None:
+    """What `docker image inspect` printed; None when it shows no image."""
     try:
         found = json.loads(text)
     except ValueError:
@@ -17,14 +36,14 @@ def inspected(text: str) -> dict[str, Any] | None:
     if not isinstance(found, list) or not found:
         return None
     image = found[0]
-    return {
-        "id": image["Id"],
-        "created": image.get("Created"),
-        "size": image.get("Size"),
-        "tags": image.get("RepoTags") or [],
-        "labels": (image.get("Config") or {}).get("Labels") or {},
-        "layers": (image.get("RootFS") or {}).get("Layers") or [],
-    }
+    return Image(
+        id=image["Id"],
+        created=image.get("Created"),
+        size=image.get("Size"),
+        tags=tuple(image.get("RepoTags") or ()),
+        labels=(image.get("Config") or {}).get("Labels") or {},
+        layers=tuple((image.get("RootFS") or {}).get("Layers") or ()),
+    )
 
 
 def daemon_problem(code: int, error: str) -> str:
@@ -36,21 +55,3 @@ def daemon_problem(code: int, error: str) -> str:
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
         return "Docker's daemon is not running. Fix: `systemctl enable --now docker`"
     return f"Docker does not answer ({error.strip().splitlines()[-1] if error.strip() else f'exit code {code}'})"
-
-
-def container(text: str, label: str) -> dict[str, Any] | None:
-    """The parts of `docker container inspect` that this project reads: id, image_id, digest (of `label`), pid."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(found, list) or not found:
-        return None
-    state = found[0].get("State") or {}
-    return {
-        "id": found[0]["Id"],
-        "image_id": found[0].get("Image"),
-        "digest": ((found[0].get("Config") or {}).get("Labels") or {}).get(label),
-        "pid": state.get("Pid") if state.get("Running") else None,
-        "started": state.get("StartedAt"),
-    }

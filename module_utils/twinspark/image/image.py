@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
+from ..proof.json_form import from_json, to_json
 from ..proof.proofs import digest
+from ..proof.values import Measurement, Requirement, Verdict
 
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
@@ -18,7 +20,16 @@ class ImageError(ValueError):
     """Settings that no image can be built from; the message says which and what to write instead."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A pinned commit of a repository that the build takes from, beside its recipe."""
+
+    name: str
+    repo: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """One image: the repository and commit that hold its recipe, further pinned sources, and the builder's argv.
 
@@ -28,17 +39,22 @@ class Build:
     name: str
     repo: str
     commit: str
-    argv: Sequence[str]
-    sources: Sequence[Mapping[str, str]] = field(default_factory=tuple)
+    argv: tuple[str | int | float, ...]
+    sources: tuple[Source, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, commit in [("the image's recipe", self.commit), *((s["name"], s["commit"]) for s in self.sources)]:
-            if not COMMIT.match(str(commit)):
+        for what, commit in [("the image's recipe", self.commit), *((s.name, s.commit) for s in self.sources)]:
+            if not COMMIT.match(commit):
                 raise ImageError(
                     f"the commit of {what} is {commit!r}: give the full 40 hex digits, since a branch or tag can move"
                 )
         if not self.argv:
             raise ImageError(f"image {self.name}: the build's argv is empty")
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "vllm_image") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
 
     @property
     def image(self) -> str:
@@ -49,7 +65,7 @@ class Build:
         """The builder's argv with every placeholder filled; an unknown placeholder is an ImageError."""
         known = {"image": self.image}
         for source in self.sources:
-            known |= {f"{source['name']}.{key}": source[key] for key in ("repo", "commit")}
+            known |= {f"{source.name}.repo": source.repo, f"{source.name}.commit": source.commit}
 
         def value(found: re.Match[str]) -> str:
             if found[1] not in known:
@@ -59,13 +75,13 @@ class Build:
         return [PLACEHOLDER.sub(value, str(part)) for part in self.argv]
 
     def inputs(self) -> dict[str, Any]:
-        """What the image's proof is bound to."""
+        """What the image's proof is bound to, as its JSON."""
         return {
             "image": self.image,
             "repo": self.repo,
             "commit": self.commit,
             "argv": self.build_argv(),
-            "sources": [dict(source) for source in self.sources],
+            "sources": [asdict(source) for source in self.sources],
         }
 
     def digest(self) -> str:
@@ -73,78 +89,116 @@ class Build:
         return digest(self.inputs())
 
 
-def build_reasons(build: Build, present_id: str | None, history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Why the head has to build, as [{name, current, desired}]; empty when its image is the one recorded.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A build that the head remembers. digest: of its inputs; built: UTC, ISO 8601, empty where it is not told."""
+
+    image: str
+    id: str
+    digest: str
+    repo: str = ""
+    commit: str = ""
+    built: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "build") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the head has to build: what is there, and what should be."""
+
+    name: str
+    current: str | None
+    desired: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What `image_stream.py` reported of one host. A host that had the image already reports no seconds."""
+
+    host: str
+    way: str
+    seconds: float | None = None
+    sent_bytes: int | None = None
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "copy") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+def build_reasons(build: Build, present_id: str | None, history: Sequence[Built]) -> list[Reason]:
+    """Why the head has to build; empty when its image is the one recorded.
 
     `present_id` is the ID that the head's Docker has under the image's name, `history` the builds recorded there.
     """
-    made = next((e for e in reversed(history) if e.get("image") == build.image), None)
+    made = next((entry for entry in reversed(history) if entry.image == build.image), None)
     if present_id is None:
-        return [{"name": "image", "current": None, "desired": build.image}]
+        return [Reason("image", None, build.image)]
     if made is None:
-        return [{"name": "record", "current": None, "desired": build.digest()}]
+        return [Reason("record", None, build.digest())]
     reasons = []
-    if made["digest"] != build.digest():
-        reasons.append({"name": "inputs", "current": made["digest"], "desired": build.digest()})
-    if made["id"] != present_id:
-        reasons.append({"name": "id", "current": present_id, "desired": made["id"]})
+    if made.digest != build.digest():
+        reasons.append(Reason("inputs", made.digest, build.digest()))
+    if made.id != present_id:
+        reasons.append(Reason("id", present_id, made.id))
     return reasons
 
 
-def recorded(history: Sequence[Mapping[str, Any]], entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+def recorded(history: Sequence[Built], entry: Built) -> list[Built]:
     """The history with `entry` as its newest; the same build again changes nothing, not even its date."""
-    old = [dict(e) for e in history]
-    if old and all(old[-1].get(key) == entry.get(key) for key in ("image", "id", "digest")):
-        return old
-    return [*(e for e in old if e.get("id") != entry["id"]), dict(entry)][-HISTORY_KEPT:]
+    if history and (history[-1].image, history[-1].id, history[-1].digest) == (entry.image, entry.id, entry.digest):
+        return list(history)
+    return [*(old for old in history if old.id != entry.id), entry][-HISTORY_KEPT:]
 
 
-def previous(history: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def previous(history: Sequence[Built]) -> Built | None:
     """The build before the newest: what to go back to. None on a first build."""
-    return dict(history[-2]) if len(history) > 1 else None
+    return history[-2] if len(history) > 1 else None
 
 
-def measurements(image: str, build_seconds: float | None, copies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What a run measured: the build, if there was one, and of each copy its time and the bytes that it took.
-
-    `copies` are the reports of `image_stream.py`; a host that had the image already reports no seconds.
-    """
-    found: list[dict[str, Any]] = []
-    if build_seconds is not None:
-        found.append({"name": "image_build", "subject": image, "value": build_seconds, "unit": "s"})
+def measurements(image: str, build_seconds: float | None, copies: Sequence[Copy]) -> list[Measurement]:
+    """What a run measured: the build, if there was one, and of each copy its time and the bytes that it took."""
+    found = [] if build_seconds is None else [Measurement("image_build", build_seconds, "s", image)]
     for copy in copies:
-        if "seconds" in copy:
-            subject = f"to {copy['host']} ({copy['way']})"
-            found.append({"name": "image_copy", "subject": subject, "value": copy["seconds"], "unit": "s"})
-            found.append({"name": "image_copy_bytes", "subject": subject, "value": copy["sent_bytes"], "unit": "B"})
+        if copy.seconds is not None:
+            subject = f"to {copy.host} ({copy.way})"
+            found.append(Measurement("image_copy", copy.seconds, "s", subject))
+            found.append(Measurement("image_copy_bytes", copy.sent_bytes, "B", subject))
     return found
 
 
-def verdicts(head: str, ids: Mapping[str, str | None]) -> list[dict[str, Any]]:
+def verdicts(head: str, ids: Mapping[str, str | None]) -> list[Verdict]:
     """The image is on the head, and every other host has the same ID. One verdict a host."""
     wanted = ids.get(head)
     found = [
-        {
-            "name": "image on the head",
-            "ok": wanted is not None,
-            "measured": wanted,
-            "required": "an image",
-            "reason": "" if wanted else f"{head}'s Docker has no such image after the build",
-            "fix": f"read the build's log on {head}: /var/lib/twinspark/jobs/image-build/log",
-        }
+        Verdict.of(
+            "image on the head",
+            1 if wanted else 0,
+            Requirement(">=", 1, "image"),
+            reason=f"{head}'s Docker has no such image after the build",
+            fix=f"read the build's log on {head}: /var/lib/twinspark/jobs/image-build/log",
+        )
     ]
     for host, image_id in ids.items():
-        if host == head:
-            continue
-        same = image_id is not None and image_id == wanted
-        found.append(
-            {
-                "name": f"image parity on {host}",
-                "ok": same,
-                "measured": image_id,
-                "required": wanted,
-                "reason": "" if same else f"{host} would run another engine than {head}",
-                "fix": "run `twinspark apply --stage image` again; it copies the head's image",
-            }
-        )
+        if host != head:
+            found.append(parity(host, image_id, head, wanted))
     return found
+
+
+def parity(host: str, image_id: str | None, head: str, wanted: str | None) -> Verdict:
+    """Whether a host has the head's image; where the head has none, nobody has the same."""
+    return Verdict.of(
+        f"image parity on {host}",
+        image_id,
+        Requirement("==", wanted or f"the image that {head} should have"),
+        reason=f"{host} would run another engine than {head}",
+        fix="run `twinspark apply --stage image` again; it copies the head's image",
+    )

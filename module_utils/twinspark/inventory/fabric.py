@@ -5,7 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ..proof.json_form import from_json, to_json
 
 RAIL_KEYS = ("name", "interface", "hca", "subnet")
 RAIL_OPTIONAL_KEYS = ("address",)
@@ -14,6 +17,43 @@ INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 
 class FabricError(ValueError):
     """The inventory does not describe a fabric. The message names every contradiction and its fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """One host's end of a rail: its interface, its HCA, its address. cidr: the address with the prefix."""
+
+    name: str
+    interface: str
+    hca: str
+    subnet: str
+    address: str
+    prefix: int
+    cidr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host of the fabric. rank 0 is the head; management: the address that Ansible connects to."""
+
+    host: str
+    rank: int
+    management: str
+    user: str
+    rails: tuple[Rail, ...]
+
+    def rail(self, name: str) -> Rail | None:
+        """The host's end of the rail of that name."""
+        return next((rail for rail in self.rails if rail.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As roles use it in Jinja, and as proofs are bound to it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "fabric entry") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
 
 
 def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Proofs: the one JSON document that a stage leaves, and the judgement whether it still holds.
 
 A proof is bound to the inputs it was made from by a digest; it goes stale when they change, when the proof before
-it changed, or, for stages bound to a boot, when a host was rebooted. Nothing here does I/O but `load` and `dump`.
+it changed, or, for stages bound to a boot, when a host was rebooted. Files are read in twinspark_host.
 """
 
 from __future__ import annotations
@@ -10,31 +10,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+from .values import Link, Measurement, Proof, ShapeError, Verdict, sentences
+
 STAGES = ("preflight", "network", "rdma", "weights", "image", "serve", "evaluate", "benchmark")
-
-# The parts of every proof, as `build` makes them, and their types; what `build` asks of the entries of two of them.
-PARTS: dict[str, Any] = {
-    "host": str,
-    "written": str,
-    "boot_ids": dict,
-    "inputs": dict,
-    "inputs_digest": str,
-    "predecessor": (dict, type(None)),
-    "overrides": list,
-    "simulated": list,
-    "measurements": list,
-    "verdicts": list,
-    "verdict": str,
-    "reasons": list,
-    "evidence": dict,
-}
-ENTRIES = {"verdicts": {"name", "ok"}, "measurements": {"name", "value", "unit"}}
-
-Proof = dict[str, Any]
 
 
 class ProofError(ValueError):
@@ -65,72 +45,20 @@ def previous_stage(stage: str) -> str | None:
     return STAGES[index - 1] if index else None
 
 
-def path_of(directory: str | Path, stage: str) -> Path:
-    """Where the proof of `stage` lies."""
-    return Path(directory) / f"{stage}.json"
-
-
-def load(directory: str | Path, stage: str) -> Proof | None:
-    """The proof of `stage`, None when there is none, ProofError when the file is not a proof."""
-    path = path_of(directory, stage)
+def parse(text: str, stage: str, path: str) -> Proof:
+    """The proof of `stage` from the text of its file. ProofError, which names `path`, when it is not one."""
+    again = "remove it and run the stage again"
     try:
-        proof = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ProofError(f"{path} can't be read as a proof ({error}); remove it and run the stage again") from error
-    if not isinstance(proof, dict) or proof.get("schema") != SCHEMA or proof.get("stage") != stage:
-        raise ProofError(f"{path} is not a proof of stage {stage} (schema {SCHEMA}); remove it and run the stage again")
-    wrong = misshapen(proof)
-    if wrong:
-        raise ProofError(f"{path} is no whole proof ({wrong} is missing or odd); remove it and run the stage again")
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProofError(f"{path} can't be read as a proof ({error}); {again}") from error
+    try:
+        proof = Proof.from_json(document)
+    except (ShapeError, RecursionError) as error:
+        raise ProofError(f"{path} is not a proof that can be read ({error}); {again}") from error
+    if proof.stage != stage:
+        raise ProofError(f"{path} is a proof of stage {proof.stage}, not of {stage}; {again}")
     return proof
-
-
-def misshapen(proof: Mapping[str, Any]) -> str:
-    """The first part of a proof that is not there or not of its type; empty for a whole one."""
-    for part, kind in PARTS.items():
-        if part not in proof or not isinstance(proof[part], kind):
-            return part
-    for part, keys in ENTRIES.items():
-        if not all(isinstance(entry, Mapping) and keys <= set(entry) for entry in proof[part]):
-            return part
-    link = proof["predecessor"]
-    return "" if link is None or {"stage", "inputs_digest"} <= set(link) else "predecessor"
-
-
-def load_all(directory: str | Path) -> dict[str, Proof]:
-    """Every proof in a directory, by stage, in the order of the stages."""
-    found = ((stage, load(directory, stage)) for stage in STAGES)
-    return {stage: proof for stage, proof in found if proof is not None}
-
-
-def failures(verdicts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The verdicts that stop the line: not ok, and blocking (which is the default)."""
-    return [v for v in verdicts if not v["ok"] and v.get("blocks", True)]
-
-
-def sentence(verdict: Mapping[str, Any]) -> str:
-    """One verdict as a sentence: what, measured against required, why, fix."""
-    return sentences([verdict])[0]
-
-
-def sentences(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Verdicts as sentences; those with the same reason and fix share one: six rails say it once."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for verdict in verdicts:
-        why = (str(verdict.get("reason") or "").rstrip("."), str(verdict.get("fix") or "").rstrip("."))
-        groups.setdefault(why, []).append(_figures(verdict))
-    return [
-        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Fix: {fix}" if fix else "") + "."
-        for (reason, fix), figures in groups.items()
-    ]
-
-
-def _figures(verdict: Mapping[str, Any]) -> str:
-    unit = f" {verdict['unit']}" if verdict.get("unit") else ""
-    given = [f"{key} {verdict[key]}{unit}" for key in ("measured", "required") if verdict.get(key) is not None]
-    return f"{verdict['name']}: {', '.join(given)}" if given else str(verdict["name"])
 
 
 def build(  # noqa: PLR0913 - a proof has this many parts, each named at the only call
@@ -139,48 +67,39 @@ def build(  # noqa: PLR0913 - a proof has this many parts, each named at the onl
     host: str,
     written: str,
     inputs: Mapping[str, Any],
-    verdicts: Sequence[Mapping[str, Any]],
-    measurements: Sequence[Mapping[str, Any]] = (),
+    verdicts: Sequence[Verdict],
+    measurements: Sequence[Measurement] = (),
     evidence: Mapping[str, Any] | None = None,
     simulated: Sequence[str] = (),
     boot_ids: Mapping[str, str] | None = None,
     predecessor: Proof | None = None,
     overrides: Sequence[str] = (),
 ) -> Proof:
-    """A proof document. `written` is UTC, ISO 8601; `predecessor` the proof that this stage stood on, if any.
+    """A proof. `written` is UTC, ISO 8601; `predecessor` the proof that this stage stood on, if any.
 
-    `boot_ids` (host to boot id) is given only by stages whose truth ends with a reboot.
+    `boot_ids` (host to boot id) is given only by stages whose truth ends with a reboot. Raises ProofError.
     """
     previous = previous_stage(stage)
-    inherited = predecessor.get("overrides", []) if predecessor else []
-    names = [str(v.get("name", "")) for v in verdicts]
-    if not verdicts or not all(names):
-        raise ProofError(f"a proof of stage {stage} needs at least one verdict, each with a name")
-    shapeless = [m for m in measurements if not {"name", "value", "unit"} <= set(m)]
-    if shapeless:
-        raise ProofError(f"a measurement of stage {stage} has no name, value or unit: {shapeless[0]}")
-    return {
-        "schema": SCHEMA,
-        "stage": stage,
-        "host": host,
-        "written": written,
-        "boot_ids": dict(boot_ids or {}),
-        "inputs": dict(inputs),
-        "inputs_digest": digest(inputs),
-        "predecessor": {
-            "stage": previous,
-            "inputs_digest": predecessor["inputs_digest"] if predecessor else None,
-        }
-        if previous
-        else None,
-        "overrides": sorted({*inherited, *overrides}),
-        "simulated": list(simulated),
-        "measurements": [dict(m) for m in measurements],
-        "verdicts": [dict(v) for v in verdicts],
-        "verdict": "fail" if failures(verdicts) else "pass",
-        "reasons": sentences(failures(verdicts)),
-        "evidence": dict(evidence or {}),
-    }
+    stopped = [verdict for verdict in verdicts if verdict.stops]
+    try:
+        return Proof(
+            stage=stage,
+            host=host,
+            written=written,
+            boot_ids=dict(boot_ids or {}),
+            inputs=dict(inputs),
+            inputs_digest=digest(inputs),
+            predecessor=Link(previous, predecessor.inputs_digest if predecessor else None) if previous else None,
+            overrides=tuple(sorted({*(predecessor.overrides if predecessor else ()), *overrides})),
+            simulated=tuple(simulated),
+            measurements=tuple(measurements),
+            verdicts=tuple(verdicts),
+            verdict="fail" if stopped else "pass",
+            reasons=tuple(sentences(stopped)),
+            evidence=dict(evidence or {}),
+        )
+    except ValueError as error:
+        raise ProofError(str(error)) from error
 
 
 def judge(
@@ -197,20 +116,20 @@ def judge(
     """
     if proof is None:
         return Freshness(False, "there is none")
-    if proof["verdict"] != "pass":
-        why = "; ".join(proof["reasons"]) or "no reason was recorded"
+    if not proof.passed:
+        why = "; ".join(proof.reasons) or "no reason was recorded"
         return Freshness(False, f"it failed ({why})")
-    if inputs is not None and digest(inputs) != proof["inputs_digest"]:
-        return Freshness(False, "its inputs have changed since: " + ", ".join(changed_keys(proof["inputs"], inputs)))
-    for host, boot in proof["boot_ids"].items():
+    if inputs is not None and digest(inputs) != proof.inputs_digest:
+        return Freshness(False, "its inputs have changed since: " + ", ".join(changed_keys(proof.inputs, inputs)))
+    for host, boot in proof.boot_ids.items():
         if boot_ids is not None and boot_ids.get(host) != boot:
             return Freshness(False, f"{host} was rebooted since")
-    link = proof["predecessor"]
-    if link and link["stage"] not in proof["overrides"]:
+    link = proof.predecessor
+    if link and link.stage not in proof.overrides:
         if predecessor is None:
-            return Freshness(False, f"the {link['stage']} proof that it stood on is gone")
-        if predecessor["inputs_digest"] != link["inputs_digest"]:
-            return Freshness(False, f"the {link['stage']} proof that it stood on was made anew from other inputs")
+            return Freshness(False, f"the {link.stage} proof that it stood on is gone")
+        if predecessor.inputs_digest != link.inputs_digest:
+            return Freshness(False, f"the {link.stage} proof that it stood on was made anew from other inputs")
     return Freshness(True)
 
 
@@ -241,7 +160,7 @@ def judge_chain(
         if not verdict.fresh:
             prefix = "" if current == stage else f"the {current} proof before it does not hold: "
             return Freshness(False, prefix + verdict.reason)
-        if proof and previous in proof["overrides"]:
+        if proof and previous in proof.overrides:
             break
         current, known = previous, None
     return Freshness(True)
@@ -249,15 +168,16 @@ def judge_chain(
 
 def dump(proof: Proof) -> str:
     """The text of a proof file: sorted, indented, so that two proofs can be compared by eye."""
-    return json.dumps(proof, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(proof.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def keeps(old: Proof | None, new: Proof, predecessor: Proof | None) -> bool:
     """Whether the standing proof `old` says the same as `new` and so may stay as it is."""
-    if old is None or new["verdict"] != "pass":
+    if old is None or not new.passed:
         return False
-    same = all(old[key] == new[key] for key in ("inputs_digest", "boot_ids", "predecessor", "overrides", "simulated"))
-    return same and judge(old, boot_ids=new["boot_ids"], predecessor=predecessor).fresh
+    bound = ("inputs_digest", "boot_ids", "predecessor", "overrides", "simulated")
+    same = all(getattr(old, part) == getattr(new, part) for part in bound)
+    return same and judge(old, boot_ids=new.boot_ids, predecessor=predecessor).fresh
 
 
 def refusal(stage: str, reason: str, needed_by: str) -> str:

@@ -8,73 +8,124 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
+from ..inventory.fabric import Host
+from ..proof.json_form import from_json
 from ..proof.proofs import digest
 from .rendezvous import NFT, rules_text
 
 LABEL = "io.twinspark.engine"
 HF_HOME = "/root/.cache/huggingface"
 DOCKER = "/usr/bin/docker"
+FLAG = "flag_"
 
 
 class EngineError(ValueError):
     """Settings that no engine can be started with; the message says which and what to write instead."""
 
 
-@dataclass(frozen=True)
+# One argument as YAML has it: a mapping or a list becomes compact JSON. True and false are none: they are not quoted.
+Argument = str | int | float | Mapping[str, Any] | tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What is the same on every rank. Paths in `volumes` are host:container[:ro]; sizes are Docker's."""
+    """What is the same on every rank. Paths in `volumes` are host:container[:ro]; sizes are Docker's.
+
+    flags: arguments of the engine that the code need not know, by name: max_num_seqs is --max-num-seqs. null or false:
+    not passed; true: the flag alone.
+    """
 
     name: str
     description: str
     image: str
     model: str
     served_name: str
-    command: Sequence[str]
-    args: Sequence[Any]
+    command: tuple[str, ...]
+    flags: Mapping[str, Argument | bool | None]
+    args: tuple[Argument, ...]
     tensor_parallel: int
+    pipeline_parallel: int
+    gpu_memory_utilization: float | None
     master_addr: str
     master_port: int
     host: str
     port: int
-    pipeline_parallel: int = 1
-    gpu_memory_utilization: float | None = None
-    env: Mapping[str, Any] = field(default_factory=dict)
-    docker_options: Sequence[str] = ()
-    ipc: str = "host"
-    shm_size: str = ""
-    volumes: Sequence[str] = ()
-    rdma: bool = True
-    drop_page_cache: bool = True
-    close_rendezvous: bool = True
-    env_file: str = "/etc/twinspark/vllm.env"
-    rules_file: str = "/etc/twinspark/vllm.nft"
-    rules_table: str = "twinspark_vllm"
-    secret_env_file: str = ""
-    secret_digest: str = ""
-    start_tries: int = 3
-    start_interval: int = 3600
-    restart_delay: int = 30
+    env: Mapping[str, str | int | float]
+    docker_options: tuple[str, ...]
+    ipc: str
+    shm_size: str
+    volumes: tuple[str, ...]
+    rdma: bool
+    drop_page_cache: bool
+    close_rendezvous: bool
+    env_file: str
+    rules_file: str
+    rules_table: str
+    secret_env_file: str
+    secret_digest: str
+    start_tries: int
+    start_interval: int
+    restart_delay: int
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Engine:
-        """An engine from the role's settings; a name that is no setting is a slip worth telling."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise EngineError(f"no such engine settings: {', '.join(unknown)}")
-        return cls(**settings)
+    def from_json(cls, given: Mapping[str, Any], where: str = "vllm_serve") -> Self:
+        """From the role's settings without their prefix, where every flag_NAME is one of `flags`. Raises ShapeError."""
+        own = {key: given[key] for key in (field.name for field in fields(cls)) if key in given}
+        flags = {key.removeprefix(FLAG): value for key, value in given.items() if key.startswith(FLAG)}
+        return from_json(cls, {**own, "flags": flags}, where)
 
 
-def argument(value: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class RankPlan:
+    """All of one host: the engine's argv, its environment, its unit, and the digest of what it would run.
+
+    problems: what can't work; nothing may be started while there is one.
+    """
+
+    rank: int
+    ranks: int
+    argv: list[str]
+    env: dict[str, str]
+    env_text: str
+    digest: str
+    unit_text: str
+    rules_text: str
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the proof of the stage is bound to: the head's argv, and by host the digest of what it would run."""
+
+    image: str
+    argv: list[str]
+    digests: dict[str, str]
+
+
+def argument(value: Argument) -> str:
     """One argv item: a mapping or list becomes compact JSON, anything else its text."""
-    if isinstance(value, bool):
-        raise EngineError(f"an engine argument is {value}: quote it, or leave the flag out")
-    if isinstance(value, Mapping | list):
-        return json.dumps(value, separators=(",", ":"))
-    return str(value)
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, Mapping | tuple) else str(value)
+
+
+def flag_argv(flags: Mapping[str, Argument | bool | None]) -> list[str]:
+    """The arguments of `Engine.flags`, by name."""
+    argv: list[str] = []
+    for name, value in sorted(flags.items()):
+        if value is not None and value is not False:
+            argv += [flag(name)] if value is True else [flag(name), argument(value)]
+    return argv
+
+
+def flag(name: str) -> str:
+    """max_num_seqs is --max-num-seqs."""
+    return "--" + name.replace("_", "-")
+
+
+OWNED = ("--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless", "--host", "--port", "--api-key",
+         "--tensor-parallel-size", "--served-model-name", "--model")  # fmt: skip
 
 
 def problems(engine: Engine, ranks: int) -> list[str]:
@@ -87,11 +138,14 @@ def problems(engine: Engine, ranks: int) -> list[str]:
             f"{engine.pipeline_parallel}), and the inventory's group sparks has {ranks} host(s): "
             "add or remove hosts, or choose another profile"
         )
-    owned = ("--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless", "--host", "--port", "--api-key",
-             "--tensor-parallel-size", "--served-model-name", "--model")  # fmt: skip
-    for flag in owned:
-        if any(str(a).split("=")[0] == flag for a in engine.args):
-            found.append(f"{flag} stands in the profile's args: the role writes it itself, so remove it there")
+    listed = {str(part).partition("=")[0] for part in engine.args}
+    flags = {flag(name): name for name, value in engine.flags.items() if value is not None and value is not False}
+    for owned in OWNED:
+        if owned in listed or owned in flags:
+            found.append(f"{owned} is among the engine's arguments: the role writes it itself, so remove it there")
+    for twice in sorted(listed & set(flags)):
+        setting = f"vllm_serve_{FLAG}{flags[twice]}"
+        found.append(f"{twice} is set twice, by {setting} and in vllm_serve_args: remove one of them")
     if engine.host not in ("127.0.0.1", "::1", "localhost") and not engine.secret_env_file:
         found.append(
             f"the endpoint would listen on {engine.host} without a key: set vllm_serve_api_key_file, "
@@ -108,6 +162,7 @@ def engine_argv(engine: Engine, rank: int, ranks: int) -> list[str]:
         argv += ["--pipeline-parallel-size", str(engine.pipeline_parallel)]
     if engine.gpu_memory_utilization is not None:
         argv += ["--gpu-memory-utilization", str(engine.gpu_memory_utilization)]
+    argv += flag_argv(engine.flags)
     argv += [argument(a) for a in engine.args]
     if ranks > 1:
         argv += ["--distributed-executor-backend", "mp", "--nnodes", str(ranks), "--node-rank", str(rank)]
@@ -116,7 +171,7 @@ def engine_argv(engine: Engine, rank: int, ranks: int) -> list[str]:
     return argv
 
 
-def rank_env(engine: Engine, entry: Mapping[str, Any]) -> dict[str, str]:
+def rank_env(engine: Engine, entry: Host) -> dict[str, str]:
     """The environment of one rank: the profile's, and what this host's rails add. Never a secret.
 
     Sockets are held to the first rail: a guess by hostname lands on 127.0.1.1 on Ubuntu. With RDMA, NCCL gets both
@@ -131,13 +186,12 @@ def rank_env(engine: Engine, entry: Mapping[str, Any]) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
     }
     env |= {key: str(value) for key, value in engine.env.items()}
-    rails = entry["rails"]
-    if rails:
-        first = rails[0]
-        env["VLLM_HOST_IP"] = first["address"]
-        env |= {f"{what}_SOCKET_IFNAME": first["interface"] for what in ("GLOO", "NCCL", "TP")}
+    if entry.rails:
+        first = entry.rails[0]
+        env["VLLM_HOST_IP"] = first.address
+        env |= {f"{what}_SOCKET_IFNAME": first.interface for what in ("GLOO", "NCCL", "TP")}
         if engine.rdma:
-            env["NCCL_IB_HCA"] = "=" + ",".join(rail["hca"] for rail in rails)
+            env["NCCL_IB_HCA"] = "=" + ",".join(rail.hca for rail in entry.rails)
             env["NCCL_NET"] = "IB"
     for key, value in env.items():
         if "\n" in value:
@@ -211,46 +265,39 @@ WantedBy=multi-user.target
 """
 
 
-def rules(engine: Engine, entry: Mapping[str, Any], ranks: int) -> str:
+def rules(engine: Engine, entry: Host, ranks: int) -> str:
     """The nftables rules of one host; empty where there is nothing to close."""
-    if not closes(engine, int(entry["rank"]), ranks):
+    if not closes(engine, entry.rank, ranks):
         return ""
     try:
-        return rules_text(engine.rules_table, engine.master_port, [rail["interface"] for rail in entry["rails"]])
+        return rules_text(engine.rules_table, engine.master_port, [rail.interface for rail in entry.rails])
     except ValueError as error:
         raise EngineError(str(error)) from error
 
 
-def plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> dict[str, Any]:
-    """All of one host: engine argv, environment, unit, and the digest of what it would run.
+def plan(engine: Engine, entry: Host, ranks: int) -> RankPlan:
+    """What one host shall run.
 
     The secret is in the digest by its own digest only, so that a new key restarts the pair and none is written.
     """
-    engine = Engine.of(settings)
-    rank = int(entry["rank"])
-    argv = engine_argv(engine, rank, ranks)
+    argv = engine_argv(engine, entry.rank, ranks)
     env = rank_env(engine, entry)
     bare = docker_argv(engine, argv, "")
     mark = digest({"run": bare, "env": env, "secret": engine.secret_digest}).removeprefix("sha256:")
-    return {
-        "rank": rank,
-        "ranks": ranks,
-        "argv": argv,
-        "env": env,
-        "env_text": env_text(env),
-        "digest": mark,
-        "unit_text": unit_text(engine, docker_argv(engine, argv, mark), rank, ranks),
-        "rules_text": rules(engine, entry, ranks),
-        "problems": problems(engine, ranks),
-    }
+    return RankPlan(
+        rank=entry.rank,
+        ranks=ranks,
+        argv=argv,
+        env=env,
+        env_text=env_text(env),
+        digest=mark,
+        unit_text=unit_text(engine, docker_argv(engine, argv, mark), entry.rank, ranks),
+        rules_text=rules(engine, entry, ranks),
+        problems=problems(engine, ranks),
+    )
 
 
-def inputs(settings: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the proof of the stage is bound to: the engine's argv and what every host would run."""
-    plans = {entry["host"]: plan(settings, entry, len(entries)) for entry in entries}
-    first = next(iter(plans.values()))
-    return {
-        "image": settings["image"],
-        "argv": first["argv"],
-        "digests": {host: found["digest"] for host, found in plans.items()},
-    }
+def inputs(engine: Engine, entries: Sequence[Host]) -> Inputs:
+    """What the proof of the stage is bound to."""
+    plans = {entry.host: plan(engine, entry, len(entries)) for entry in entries}
+    return Inputs(engine.image, plans[entries[0].host].argv, {host: found.digest for host, found in plans.items()})

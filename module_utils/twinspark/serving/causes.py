@@ -20,6 +20,15 @@ class Death:
     general: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A known death, as it was found in a log: its name, the line, and what to do."""
+
+    name: str
+    line: str
+    fix: str
+
+
 DEATHS = (
     Death(
         "free memory",
@@ -29,7 +38,7 @@ DEATHS = (
     Death(
         "out of memory",
         r"CUDA out of memory|torch\.OutOfMemoryError|DefaultCPUAllocator: can't allocate",
-        "lower --max-model-len or --max-num-seqs in the profile, or stop what else uses memory",
+        "lower max_model_len or max_num_seqs in the profile, or stop what else uses memory",
     ),
     Death(
         "shared memory too small",
@@ -45,7 +54,7 @@ DEATHS = (
         "cache too small",
         r"larger than the (maximum number of tokens|available KV cache memory)"
         r"|No available memory for the cache blocks",
-        "lower --max-model-len in the profile, or raise gpu_memory_utilization",
+        "lower max_model_len in the profile, or raise gpu_memory_utilization",
     ),
     Death(
         "port taken",
@@ -95,8 +104,8 @@ DEATHS = (
 )
 
 
-def cause(lines: Sequence[str]) -> dict[str, str] | None:
-    """The first known death in the log, as name, line and fix; None when nothing in it is known.
+def cause(lines: Sequence[str]) -> Cause | None:
+    """The first known death in the log; None when nothing in it is known.
 
     What comes first is nearest the root; the general deaths, which follow from others, are named last.
     """
@@ -105,5 +114,5 @@ def cause(lines: Sequence[str]) -> dict[str, str] | None:
         for line in lines:
             for death, pattern in known:
                 if pattern.search(line):
-                    return {"name": death.name, "line": line.strip()[:400], "fix": death.fix}
+                    return Cause(death.name, line.strip()[:400], death.fix)
     return None

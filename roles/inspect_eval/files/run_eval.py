@@ -12,8 +12,18 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import TypedDict
 
 INTERVAL = 2.0  # seconds between two counts
+
+
+class Plan(TypedDict):
+    """The plan's JSON."""
+
+    eval: list[str]
+    retry: list[str]
+    log_dir: str
+    total: int
 
 
 def newest(log_dir: Path) -> Path | None:
@@ -40,13 +50,13 @@ def unfinished(log: Path) -> bool:
     return header.status != "success" or not results or results.completed_samples < results.total_samples
 
 
-def choose(plan: dict, log_dir: Path) -> list[str]:
-    """The command: the evaluation anew, or its continuation."""
-    log = newest(log_dir)
-    if log is None or not samples_in(log) or not unfinished(log):
-        return plan["eval"]
-    print(f"going on with {log.name}: {samples_in(log)} of {plan['total']} samples are there", flush=True)
-    return [part.replace("{log}", str(log)) for part in plan["retry"]]
+def choose(plan: Plan, log: Path | None) -> tuple[list[str], int]:
+    """The command, and the samples that are there before it: the evaluation anew, or its continuation."""
+    there = samples_in(log) if log else 0
+    if log is None or not there or not unfinished(log):
+        return plan["eval"], 0
+    print(f"going on with {log.name}: {there} of {plan['total']} samples are there", flush=True)
+    return [part.replace("{log}", str(log)) for part in plan["retry"]], there
 
 
 def report(path: Path, done: int, before: int, total: int, started: float) -> None:
@@ -59,13 +69,12 @@ def report(path: Path, done: int, before: int, total: int, started: float) -> No
 
 def main(spec: str) -> int:
     """Start the command, and count until it ends."""
-    plan = json.loads(Path(spec).read_text())
+    plan: Plan = json.loads(Path(spec).read_text())
     log_dir = Path(plan["log_dir"])
     log_dir.mkdir(parents=True, exist_ok=True)
     progress = Path(os.environ["TWINSPARK_JOB_DIR"]) / "progress.json"
     old = set(log_dir.glob("*.eval"))
-    argv = choose(plan, log_dir)
-    before = samples_in(newest(log_dir)) if argv != plan["eval"] else 0
+    argv, before = choose(plan, newest(log_dir))
     started, done = time.monotonic(), before
     child = subprocess.Popen(argv)
     while True:

@@ -5,9 +5,12 @@ RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT come from the environment. Rank 0 
 columns and units (time in us, GB/s of 10^9 bytes; the bus bandwidth by nccl-tests' doc/PERFORMANCE.md).
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
@@ -15,7 +18,7 @@ import torch.distributed as dist
 WARM_UP, ROUNDS = 3, 10
 
 
-def operation(name, count, ranks):
+def operation(name: str, count: int, ranks: int) -> tuple[Callable[[], object], torch.Tensor]:
     """A function that runs the collective once on `count` floats in all, and what it must leave."""
     if name == "all_reduce":
         buffer = torch.ones(count, device="cuda")
@@ -25,7 +28,7 @@ def operation(name, count, ranks):
     return lambda: dist.all_gather_into_tensor(whole, part), whole
 
 
-def measure(run):
+def measure(run: Callable[[], object]) -> float:
     """Microseconds of one round."""
     for _ in range(WARM_UP):
         run()
@@ -38,7 +41,7 @@ def measure(run):
     return (time.perf_counter() - started) / ROUNDS * 1e6
 
 
-def main():
+def main() -> None:
     """All sizes, one after another."""
     name, smallest, largest = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     dist.init_process_group("nccl")

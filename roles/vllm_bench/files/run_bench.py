@@ -13,9 +13,32 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any, TypedDict
 
 QUERY = ["--query-gpu=power.draw,clocks.sm,temperature.gpu,utilization.gpu", "--format=csv,noheader,nounits"]
 KEPT = ("SpecDecoding metrics", "Avg generation throughput")
+
+
+class Case(TypedDict):
+    """What the plan's JSON says of a case and this program reads."""
+
+    label: str
+    slug: str
+    argv: list[str]
+    dataset: list[dict[str, Any]]
+
+
+class Plan(TypedDict):
+    """The plan's JSON, as `plan` in module_utils/twinspark/evaluation/bench.py makes it."""
+
+    folder: str
+    inside: str
+    container: str
+    unit: str
+    base_url: str
+    env_file: str
+    power_interval: float
+    cases: list[Case]
 
 
 def key_of(env_file: str) -> str:
@@ -24,7 +47,7 @@ def key_of(env_file: str) -> str:
     return next((line.split("=", 1)[1] for line in lines if line.startswith("OPENAI_API_KEY=")), "")
 
 
-def model_path(plan: dict) -> str:
+def model_path(plan: Plan) -> str:
     """Where the engine has its model: the tokenizer lies there."""
     request = urllib.request.Request(f"{plan['base_url']}/models")  # noqa: S310 - http, from the plan
     key = key_of(plan["env_file"])
@@ -32,7 +55,7 @@ def model_path(plan: dict) -> str:
         request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
         entry = json.load(answer)["data"][0]
-    return entry.get("root") or entry["id"]
+    return str(entry.get("root") or entry["id"])
 
 
 def watch_power(path: Path, interval: float, stop: threading.Event) -> None:
@@ -50,7 +73,7 @@ def engine_lines(unit: str, since: float) -> str:
     return "".join(line for line in done.stdout.splitlines(keepends=True) if any(word in line for word in KEPT))
 
 
-def measure(plan: dict, case: dict, model: str, folder: Path) -> int:
+def measure(plan: Plan, case: Case, model: str, folder: Path) -> int:
     """One case; its result is moved into place last, so that a half one does not count."""
     slug, container, inside = case["slug"], plan["container"], plan["inside"]
     prompts = folder / f"{slug}.prompts.json"
@@ -86,7 +109,7 @@ def report(done: int, total: int, what: str) -> None:
 
 def main(spec: str) -> int:
     """Every case in turn; the first that fails ends the run."""
-    plan = json.loads(Path(spec).read_text())
+    plan: Plan = json.loads(Path(spec).read_text())
     folder = Path(plan["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     model = model_path(plan)

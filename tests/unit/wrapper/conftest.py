@@ -1,6 +1,5 @@
 """A small checkout with playbooks of its own, run by the real ansible-runner on this machine without ssh."""
 
-import json
 import os
 import subprocess
 import sys
@@ -96,16 +95,19 @@ def site(tmp_path: Path) -> Site:
 def proof_files() -> Callable[..., None]:
     """Write proofs that stand on each other: `proof_files(folder, "preflight", "network", network={...})`."""
     from ansible.module_utils.twinspark.proof import proofs
+    from ansible.module_utils.twinspark.proof.values import Measurement, Verdict
 
     def write(folder: Path, *stages: str, **parts: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         made: dict[str, Any] = {}
+        kinds = {"verdicts": Verdict, "measurements": Measurement}
         for stage in stages:
             given = {"inputs": {"of": stage}, "verdicts": [{"name": "fine", "ok": True}], **parts.get(stage, {})}
+            given |= {part: [kind.from_json(one) for one in given.get(part, [])] for part, kind in kinds.items()}
             before = made.get(proofs.previous_stage(stage) or "")
             made[stage] = proofs.build(
                 stage=stage, host="spark1", written="2026-11-23T22:10:00+00:00", predecessor=before, **given
             )
-            (folder / f"{stage}.json").write_text(json.dumps(made[stage]))
+            (folder / f"{stage}.json").write_text(proofs.dump(made[stage]))
 
     return write

@@ -56,7 +56,7 @@ def test_a_whole_line(tmp_path: Path, proof_files: Callable[..., None]) -> None:
                     "name": "write_bw rail1",
                     "ok": True,
                     "measured": 107.3e9,
-                    "required": 9e10,
+                    "required": {"operator": ">=", "value": 9e10, "unit": "bit/s"},
                     "unit": "bit/s",
                     "reason": None,
                 }
@@ -75,6 +75,7 @@ def test_a_whole_line(tmp_path: Path, proof_files: Callable[..., None]) -> None:
     assert document["simulated"] == [{"stage": "rdma", "sentence": "ib_write_bw is a stand-in"}]
     assert {"stage": "weights", "name": "revision", "value": "cd" * 20} in document["identities"]
     assert "107.3 Gbit/s" in page
+    assert "at least 90 Gbit/s" in page
     assert "0.886 ± 0.02" in page
     assert "the card" in page
     assert "Some of this was not measured on the real thing" in page

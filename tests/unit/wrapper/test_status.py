@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.values import Proof
 from rich.console import Console
 
 from twinspark import report, status
@@ -47,7 +48,7 @@ def test_a_broken_file_is_told_and_breaks_nothing(tmp_path: Path, proof_files: C
     assert states(tmp_path) | {"preflight": "pass", "network": "unreadable"} == states(tmp_path)
 
 
-@pytest.mark.parametrize("part", sorted(proofs.PARTS))
+@pytest.mark.parametrize("part", sorted(part.name for part in fields(Proof)))
 def test_a_proof_that_lacks_a_part_is_told_and_breaks_nothing(
     tmp_path: Path, proof_files: Callable[..., None], part: str
 ) -> None:
@@ -57,7 +58,7 @@ def test_a_proof_that_lacks_a_part_is_told_and_breaks_nothing(
     (tmp_path / "network.json").write_text(json.dumps(document))
     row = status.rows(tmp_path, NOW)[1]
     assert row.state == "unreadable"
-    assert f"network.json is no whole proof ({part} is missing or odd); remove it and run the stage again" in row.why
+    assert f"network.json is not a proof that can be read (proof: {part} is missing); remove it and run the stage again" in row.why
     assert report.build(tmp_path, NOW)["verdict"] == "failed"
 
 

@@ -103,7 +103,7 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], peers: frozenset[str], blobs: Mapping[str, Path], secret: str) -> None:
-        self.peers, self.blobs, self.secret = peers, blobs, secret
+        self.rail, self.peers, self.blobs, self.secret = address[0], peers, blobs, secret
         self.connected, self.quiet_since = 0, time.monotonic()
         self._count = threading.Lock()
         super().__init__(address, Asked)
@@ -113,7 +113,7 @@ class Server(socketserver.ThreadingTCPServer):
         del request
         if client_address[0] in self.peers:
             return True
-        say(f"{client_address[0]} is no peer on {self.server_address[0]}; refused")
+        say(f"{client_address[0]} is no peer on {self.rail}; refused")
         return False
 
     def enter(self) -> None:
@@ -169,7 +169,7 @@ def run(spec: Mapping[str, Any]) -> None:
         listening = servers(spec)
         for server in listening:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            say(f"serving {len(server.blobs)} files on {server.server_address[0]} to {', '.join(sorted(server.peers))}")
+            say(f"serving {len(server.blobs)} files on {server.rail} to {', '.join(sorted(server.peers))}")
         while min(server.idle(time.monotonic()) for server in listening) < spec["idle_seconds"]:
             time.sleep(POLL)
         say(f"nobody was connected for {spec['idle_seconds']} s")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from core.twinspark.weights import hubcache, weights
 from core.twinspark.weights.manifest import Entry, Manifest
@@ -59,7 +59,7 @@ class Store:
         def no_link(path: str, flags: int) -> int:
             return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
-        return cast(FileIO, open(self.staged(name), "a+b", buffering=0, opener=no_link))
+        return open(self.staged(name), "a+b", buffering=0, opener=no_link)
 
     def staged_bytes(self, sizes: Mapping[str, int]) -> int:
         """Bytes that lie in staging already of the files on their way. `sizes`: name there to length when whole."""

@@ -1,9 +1,14 @@
 """The image: placeholders, reasons to build, history, parity."""
 
+import dataclasses
+
 import pytest
 import yaml
 from ansible.module_utils.twinspark.image import image, source
-from ansible.module_utils.twinspark.image.docker import container, daemon_problem, inspected
+from ansible.module_utils.twinspark.image.docker import daemon_problem, inspected
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
+from ansible.module_utils.twinspark.proof.values import Measurement
+from ansible.module_utils.twinspark.serving.rank import Container, container
 
 COMMIT = "a" * 40
 VLLM = {"name": "vllm", "repo": "https://example.org/vllm.git", "commit": "b" * 40}
@@ -11,7 +16,7 @@ VLLM = {"name": "vllm", "repo": "https://example.org/vllm.git", "commit": "b" * 
 
 def build(**settings):
     known = {"name": "engine", "repo": "https://example.org/e.git", "commit": COMMIT, "argv": ["make", "{image}"]}
-    return image.Build(**{**known, **settings})
+    return image.Build.from_json({**known, **settings})
 
 
 def test_the_tag_is_the_commit():
@@ -33,7 +38,7 @@ def test_pinned_sources_reach_the_argv():
     ],
 )
 def test_what_is_not_pinned_is_refused(settings, sentence):
-    with pytest.raises(image.ImageError, match=sentence):
+    with pytest.raises(ShapeError, match=sentence):
         build(**settings)
 
 
@@ -43,7 +48,7 @@ def test_an_unknown_placeholder_is_named():
 
 
 def entry(made, image_id):
-    return {"image": made.image, "id": image_id, "digest": made.digest(), "repo": made.repo, "commit": made.commit}
+    return image.Built(made.image, image_id, made.digest(), made.repo, made.commit)
 
 
 @pytest.mark.parametrize(
@@ -53,21 +58,25 @@ def entry(made, image_id):
         ("sha256:1", [], ["record"]),
         ("sha256:1", [entry(build(), "sha256:1")], []),
         ("sha256:2", [entry(build(), "sha256:1")], ["id"]),
-        ("sha256:1", [entry(build(), "sha256:1") | {"digest": "sha256:old"}], ["inputs"]),
+        ("sha256:1", [dataclasses.replace(entry(build(), "sha256:1"), digest="sha256:old")], ["inputs"]),
         (None, [entry(build(), "sha256:1")], ["image"]),
     ],
 )
 def test_reasons_to_build(present, history, reasons):
-    assert [r["name"] for r in image.build_reasons(build(), present, history)] == reasons
+    assert [r.name for r in image.build_reasons(build(), present, history)] == reasons
+
+
+def at(built, when):
+    return dataclasses.replace(built, built=when)
 
 
 def test_the_build_before_is_what_to_go_back_to():
     first, second = entry(build(), "sha256:1"), entry(build(commit="c" * 40), "sha256:2")
-    history = image.recorded(image.recorded([], {**first, "built": "t1"}), {**second, "built": "t2"})
-    assert image.previous(history)["id"] == "sha256:1"
-    assert image.recorded(history, {**second, "built": "t3"}) == history
-    back = image.recorded(history, {**first, "built": "t4"})
-    assert [e["id"] for e in back] == ["sha256:2", "sha256:1"]
+    history = image.recorded(image.recorded([], at(first, "t1")), at(second, "t2"))
+    assert image.previous(history).id == "sha256:1"
+    assert image.recorded(history, at(second, "t3")) == history
+    back = image.recorded(history, at(first, "t4"))
+    assert [e.id for e in back] == ["sha256:2", "sha256:1"]
     assert image.previous([]) is None
 
 
@@ -83,8 +92,9 @@ def test_the_build_before_is_what_to_go_back_to():
 )
 def test_parity(ids, oks):
     judged = image.verdicts("a", ids)
-    assert [v["ok"] for v in judged] == oks
-    assert all(bool(v["reason"]) is not v["ok"] for v in judged)
+    assert [v.ok for v in judged] == oks
+    assert all(bool(v.reason) is not v.ok for v in judged)
+    assert all(v.required.operator != "words" for v in judged)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +118,9 @@ def test_the_commit_itself_is_fetched():
 def test_docker_is_read_and_its_failures_named():
     assert inspected("[]") is None
     assert inspected("no json") is None
-    assert inspected('[{"Id": "sha256:1", "RootFS": {"Layers": ["a"]}}]')["layers"] == ["a"]
+    assert inspected('[{"Id": "sha256:1", "RootFS": {"Layers": ["a"]}}]').layers == ("a",)
     text = '[{"Id": "1", "Image": "sha256:1", "State": {"Running": false, "Pid": 0}, "Config": {"Labels": {"l": "d"}}}]'
-    assert container(text, "l") == {"id": "1", "image_id": "sha256:1", "digest": "d", "pid": None, "started": None}
+    assert container(text, "l") == Container("1", "sha256:1", "d", None, None)
     assert container("", "l") is None
     assert daemon_problem(0, "") == ""
     assert "group docker" in daemon_problem(1, "permission denied while trying to connect")
@@ -119,9 +129,8 @@ def test_docker_is_read_and_its_failures_named():
 
 def test_the_real_profile_builds_with_the_communitys_script(root):
     profile = yaml.safe_load((root / "profiles/deepseek-v4-flash.yml").read_text())["image"]
-    made = image.Build(
-        profile["tag"], profile["repo"], profile["commit"], profile["build"], profile["build_extra_sources"]
-    )
+    told = {"name": profile["tag"], "argv": profile["build"], "sources": profile["build_extra_sources"]}
+    made = image.Build.from_json({**told, "repo": profile["repo"], "commit": profile["commit"]})
     assert made.build_argv() == [
         "./build-and-copy.sh",
         "--vllm-repo",
@@ -136,13 +145,25 @@ def test_the_real_profile_builds_with_the_communitys_script(root):
 
 def test_a_copy_is_measured_in_seconds_and_bytes_and_a_host_that_had_it_is_not():
     copies = [
-        {"host": "b", "way": "new layers", "seconds": 11.92, "sent_bytes": 12599, "left_out_bytes": 1264625152},
-        {"host": "c", "way": "none", "sent_bytes": 0, "left_out_bytes": 0},
+        image.Copy("b", "new layers", 11.92, 12599),
+        image.Copy.from_json({"host": "c", "way": "none", "sent_bytes": 0, "left_out_bytes": 0}),
     ]
-    found = image.measurements("engine:1", 2.9, copies)
-    assert [(m["name"], m["subject"], m["value"], m["unit"]) for m in found] == [
-        ("image_build", "engine:1", 2.9, "s"),
-        ("image_copy", "to b (new layers)", 11.92, "s"),
-        ("image_copy_bytes", "to b (new layers)", 12599, "B"),
+    assert image.measurements("engine:1", 2.9, copies) == [
+        Measurement("image_build", 2.9, "s", "engine:1"),
+        Measurement("image_copy", 11.92, "s", "to b (new layers)"),
+        Measurement("image_copy_bytes", 12599, "B", "to b (new layers)"),
     ]
     assert image.measurements("engine:1", None, []) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"commit": 7}, "vllm_image: commit must be text, not 7"),
+        ({"argv": "make"}, "vllm_image: argv must be a list, not 'make'"),
+        ({"sources": [{"name": "vllm"}]}, "vllm_image: sources, entry 1: repo is missing"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_named(settings, sentence):
+    with pytest.raises(ShapeError, match=sentence):
+        build(**settings)

@@ -1,16 +1,19 @@
 """Proofs: what they are bound to, when they hold, and how a refusal reads."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.values import Requirement, Verdict, sentences
+from ansible.module_utils.twinspark_host.proofs import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-GOOD = [{"name": "MTU", "ok": True}]
-BAD = [{"name": "bandwidth", "ok": False, "measured": 13.1, "required": 90, "unit": "Gb/s",
-        "reason": "power-delivery fault.", "fix": "pull AC for 60 s"}]  # fmt: skip
+GOOD = [Verdict("MTU", True)]
+AT_LEAST = Requirement(">=", 90, "Gb/s")
+BAD = [Verdict.of("bandwidth", 13.1, AT_LEAST, reason="power-delivery fault.", fix="pull AC for 60 s")]
 
 
 def make(stage="network", inputs=None, verdicts=GOOD, **more):
@@ -45,14 +48,14 @@ def test_a_proof_without_verdicts_is_refused():
 
 def test_failing_verdict_makes_a_failing_proof_that_says_all():
     proof = make(verdicts=[*GOOD, *BAD])
-    assert proof["verdict"] == "fail"
-    assert proof["reasons"] == [
-        "bandwidth: measured 13.1 Gb/s, required 90 Gb/s. power-delivery fault. Fix: pull AC for 60 s."
-    ]
+    assert proof.verdict == "fail"
+    assert proof.reasons == (
+        "bandwidth: measured 13.1 Gb/s, required at least 90 Gb/s. power-delivery fault. Fix: pull AC for 60 s.",
+    )
 
 
 def test_a_finding_that_does_not_block_lets_the_proof_pass():
-    assert make(verdicts=[{**BAD[0], "blocks": False}])["verdict"] == "pass"
+    assert make(verdicts=[replace(BAD[0], blocks=False)]).verdict == "pass"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_a_predecessor_made_from_other_inputs_breaks_the_chain():
 
 def test_a_remeasured_predecessor_of_the_same_inputs_does_not():
     chain = line("rdma")
-    chain["network"] = {**chain["network"], "written": "2027-01-01T00:00:00+00:00"}
+    chain["network"] = replace(chain["network"], written="2027-01-01T00:00:00+00:00")
     assert proofs.judge_chain(chain, "rdma").fresh
 
 
@@ -104,7 +107,7 @@ def test_an_override_passes_and_is_inherited_by_every_later_proof():
     chain = {"weights": make("weights", overrides=["rdma"])}
     assert proofs.judge_chain(chain, "rdma", overrides=["rdma"]).fresh
     assert proofs.judge_chain(chain, "weights").fresh
-    assert make("image", predecessor=chain["weights"])["overrides"] == ["rdma"]
+    assert make("image", predecessor=chain["weights"]).overrides == ("rdma",)
 
 
 def test_keeps_a_standing_proof_only_when_it_says_the_same():
@@ -118,17 +121,17 @@ def test_keeps_a_standing_proof_only_when_it_says_the_same():
 
 def test_round_trip(tmp_path: Path):
     (tmp_path / "network.json").write_text(proofs.dump(make()))
-    assert proofs.load(tmp_path, "network") == make()
-    assert proofs.load(tmp_path, "rdma") is None
+    assert load(tmp_path, "network") == make()
+    assert load(tmp_path, "rdma") is None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"schema": 99, "stage": "network"}', '{"schema": 1, "stage": "rdma"}']
+    "text", ["", "{", "[]", "[" * 100_000, '{"schema": 99, "stage": "network"}', '{"schema": 1, "stage": "rdma"}']
 )
 def test_a_file_that_is_no_proof_says_so(tmp_path: Path, text):
     (tmp_path / "network.json").write_text(text)
     with pytest.raises(proofs.ProofError, match="run the stage again"):
-        proofs.load(tmp_path, "network")
+        load(tmp_path, "network")
 
 
 def test_a_proof_is_plain_json():
@@ -142,17 +145,10 @@ def test_the_refusal_names_the_fix():
 
 
 def test_verdicts_with_the_same_reason_and_fix_share_a_sentence():
-    other = BAD[0] | {"name": "other rail", "measured": 12.9}
-    assert proofs.sentences([BAD[0], other, {"name": "alone", "reason": "why"}]) == [
-        "bandwidth: measured 13.1 Gb/s, required 90 Gb/s; other rail: measured 12.9 Gb/s, required 90 Gb/s. "
+    other = replace(BAD[0], name="other rail", measured=12.9)
+    assert sentences([BAD[0], other, Verdict("alone", False, reason="why")]) == [
+        "bandwidth: measured 13.1 Gb/s, required at least 90 Gb/s; "
+        "other rail: measured 12.9 Gb/s, required at least 90 Gb/s. "
         "power-delivery fault. Fix: pull AC for 60 s.",
         "alone. why.",
     ]
-
-
-@pytest.mark.parametrize("lacking", ["name", "value", "unit"])
-def test_a_measurement_without_name_value_or_unit_is_refused(lacking):
-    whole = {"name": "image_copy", "subject": "to spark2", "value": 11.9, "unit": "s"}
-    make(measurements=[whole])
-    with pytest.raises(proofs.ProofError, match="no name, value or unit"):
-        make(measurements=[{key: value for key, value in whole.items() if key != lacking}])

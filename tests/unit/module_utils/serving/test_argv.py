@@ -1,24 +1,36 @@
 """The engine's command lines: input to exact argv."""
 
+import dataclasses
 import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.twinspark.inventory.fabric import Host, Rail
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
 from ansible.module_utils.twinspark.serving import argv as engine
 
 from tests.support import cases
 
 HERE = Path(__file__).parent
-RAILS = [
-    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "address": "192.168.177.12"},
-    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "address": "192.168.178.12"},
-]
-WORKER = {"host": "spark2", "rank": 1, "rails": RAILS}
+ROOT = HERE.parents[3]
+# The role's own defaults, those that are no template: a setting that is added there is one here.
+DEFAULTS = {
+    name.removeprefix("vllm_serve_"): value
+    for name, value in yaml.safe_load((ROOT / "roles/vllm_serve/defaults/main.yml").read_text()).items()
+    if "{{" not in str(value)
+}
+RAILS = (
+    Rail("rail1", "enp1s0f1np1", "rocep1s0f1", "192.168.177.0/24", "192.168.177.12", 24, "192.168.177.12/24"),
+    Rail("rail2", "enP2p1s0f1np1", "roceP2p1s0f1", "192.168.178.0/24", "192.168.178.12", 24, "192.168.178.12/24"),
+)
+WORKER = Host("spark2", 1, "10.0.0.2", "spark", RAILS)
+HEAD = dataclasses.replace(WORKER, host="spark1", rank=0)
 
 
 def base(**settings):
     known = {
+        **DEFAULTS,
         "name": "twinspark-vllm",
         "description": "twinspark vLLM (tiny)",
         "image": "engine:0123456789ab",
@@ -27,22 +39,31 @@ def base(**settings):
         "command": ["vllm", "serve"],
         "args": ["--max-model-len", "2048"],
         "tensor_parallel": 2,
+        "pipeline_parallel": 1,
+        "gpu_memory_utilization": None,
         "master_addr": "192.168.177.11",
         "master_port": 29501,
-        "host": "127.0.0.1",
         "port": 8000,
+        "env": {},
+        "docker_options": [],
+        "volumes": [],
+        "env_file": "/etc/twinspark/vllm.env",
+        "rules_file": "/etc/twinspark/vllm.nft",
+        "rules_table": "twinspark_vllm",
+        "secret_env_file": "",
+        "secret_digest": "",
     }
-    return {**known, **settings}
+    return engine.Engine.from_json({**known, **settings})
 
 
 @pytest.mark.parametrize("case", cases(HERE / "cases/argv.yaml"))
 def test_engine_argv(case):
-    made = engine.engine_argv(engine.Engine.of(base(**case.get("settings", {}))), case["rank"], case["ranks"])
+    made = engine.engine_argv(base(**case.get("settings", {})), case["rank"], case["ranks"])
     assert made == case["argv"]
 
 
 def test_a_rank_is_held_to_its_own_rails():
-    env = engine.rank_env(engine.Engine.of(base(env={"OMP_NUM_THREADS": 1})), WORKER)
+    env = engine.rank_env(base(env={"OMP_NUM_THREADS": 1}), WORKER)
     assert env["VLLM_HOST_IP"] == "192.168.177.12"
     assert env["NCCL_IB_HCA"] == "=rocep1s0f1,roceP2p1s0f1"
     assert {env[f"{what}_SOCKET_IFNAME"] for what in ("NCCL", "GLOO", "TP")} == {"enp1s0f1np1"}
@@ -51,19 +72,17 @@ def test_a_rank_is_held_to_its_own_rails():
 
 
 def test_without_rdma_nccl_is_not_held_to_devices():
-    env = engine.rank_env(engine.Engine.of(base(rdma=False)), WORKER)
+    env = engine.rank_env(base(rdma=False), WORKER)
     assert not [key for key in env if key.startswith("NCCL_IB") or key == "NCCL_NET"]
 
 
 def test_docker_argv_of_a_spark():
     run = engine.docker_argv(
-        engine.Engine.of(
-            base(
-                docker_options=["--gpus=all", "--device=/dev/infiniband"],
-                shm_size="64g",
-                secret_env_file="/etc/twinspark/vllm-secret.env",
-                volumes=["/home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro"],
-            )
+        base(
+            docker_options=["--gpus=all", "--device=/dev/infiniband"],
+            shm_size="64g",
+            secret_env_file="/etc/twinspark/vllm-secret.env",
+            volumes=["/home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro"],
         ),
         ["vllm", "serve"],
         "abc",
@@ -78,7 +97,7 @@ def test_docker_argv_of_a_spark():
 
 
 def test_a_private_ipc_namespace_gets_its_own_shm():
-    run = engine.docker_argv(engine.Engine.of(base(ipc="private", shm_size="1g")), [], "x")
+    run = engine.docker_argv(base(ipc="private", shm_size="1g"), [], "x")
     assert "--ipc private --shm-size 1g" in " ".join(run)
 
 
@@ -103,27 +122,38 @@ def test_systemd_reads_the_word_as_it_was_meant(word, text):
     [
         ({}, 3, "the profile is for 2 ranks"),
         ({"host": "0.0.0.0"}, 2, "would listen on 0.0.0.0 without a key"),
-        ({"args": ["--port", "1"]}, 2, "--port stands in the profile's args"),
-        ({"args": ["--api-key=secret"]}, 2, "--api-key stands in the profile's args"),
+        ({"args": ["--port", "1"]}, 2, "--port is among the engine's arguments"),
+        ({"flag_port": 1}, 2, "--port is among the engine's arguments"),
+        ({"flag_max_model_len": 9}, 2, "--max-model-len is set twice, by vllm_serve_flag_max_model_len and in"),
+        ({"args": ["--api-key=secret"]}, 2, "--api-key is among the engine's arguments"),
     ],
 )
 def test_what_cannot_work_is_told_before_the_start(settings, ranks, sentence):
-    (problem,) = engine.problems(engine.Engine.of(base(**settings)), ranks)
+    (problem,) = engine.problems(base(**settings), ranks)
     assert sentence in problem
 
 
 def test_a_listening_endpoint_with_a_key_is_no_problem():
-    assert not engine.problems(engine.Engine.of(base(host="0.0.0.0", secret_env_file="/k")), 2)
+    assert not engine.problems(base(host="0.0.0.0", secret_env_file="/k"), 2)
 
 
-def test_an_unknown_setting_is_named():
-    with pytest.raises(engine.EngineError, match="no such engine settings: tensor_paralel"):
-        engine.Engine.of(base(tensor_paralel=2))
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"port": "eight"}, "vllm_serve: port must be a whole number, not 'eight'"),
+        ({"args": ["--flag", True]}, "vllm_serve: args, entry 2 must be .*, not True"),
+        ({"env": {"A": [1]}}, "vllm_serve: env: A must be .*, not"),
+        ({"rdma": None}, "vllm_serve: rdma must be true or false, not null"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_named(settings, sentence):
+    with pytest.raises(ShapeError, match=sentence):
+        base(**settings)
 
 
-def test_a_truth_value_is_no_argument():
-    with pytest.raises(engine.EngineError, match="quote it"):
-        engine.argument(True)
+def test_a_missing_setting_is_named():
+    with pytest.raises(ShapeError, match="vllm_serve: name is missing"):
+        engine.Engine.from_json(DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -131,53 +161,55 @@ def test_a_truth_value_is_no_argument():
     [{"image": "engine:other"}, {"env": {"A": "1"}}, {"secret_digest": "x"}, {"args": []}, {"ipc": "private"}],
 )
 def test_whatever_would_run_otherwise_changes_the_digest(settings):
-    assert engine.plan(base(), WORKER, 2)["digest"] != engine.plan(base(**settings), WORKER, 2)["digest"]
+    assert engine.plan(base(), WORKER, 2).digest != engine.plan(base(**settings), WORKER, 2).digest
 
 
 def test_the_unit_bounds_its_tries_and_carries_the_digest():
     plan = engine.plan(base(), WORKER, 2)
-    unit = plan["unit_text"]
-    assert f"io.twinspark.engine={plan['digest']}" in unit
+    unit = plan.unit_text
+    assert f"io.twinspark.engine={plan.digest}" in unit
     assert "StartLimitBurst=3" in unit
     assert "Restart=on-failure" in unit
     assert '--entrypoint \\\n    "" \\\n' in unit
     assert "vm.drop_caches=3" in unit
-    assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2)["unit_text"]
+    assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2).unit_text
 
 
 def test_rank_0_starts_behind_closed_rules_and_no_other_rank_has_any():
-    head = engine.plan(base(), {**WORKER, "rank": 0}, 2)
-    assert 'iifname != { "lo", "enp1s0f1np1", "enP2p1s0f1np1" } tcp dport 29501 reject' in head["rules_text"]
-    assert "ExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in head["unit_text"]
-    open_on_purpose = engine.plan(base(close_rendezvous=False), {**WORKER, "rank": 0}, 2)
-    alone = engine.plan(base(tensor_parallel=1), {**WORKER, "rank": 0, "rails": []}, 1)
+    head = engine.plan(base(), HEAD, 2)
+    assert 'iifname != { "lo", "enp1s0f1np1", "enP2p1s0f1np1" } tcp dport 29501 reject' in head.rules_text
+    assert "ExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in head.unit_text
+    open_on_purpose = engine.plan(base(close_rendezvous=False), HEAD, 2)
+    alone = engine.plan(base(tensor_parallel=1), dataclasses.replace(HEAD, rails=()), 1)
     for plan in (engine.plan(base(), WORKER, 2), open_on_purpose, alone):
-        assert plan["rules_text"] == ""
-        assert "nft" not in plan["unit_text"]
+        assert plan.rules_text == ""
+        assert "nft" not in plan.unit_text
     # The engine's own command is the same: closing the port restarts nobody.
-    assert head["digest"] == open_on_purpose["digest"]
+    assert head.digest == open_on_purpose.digest
 
 
 def test_an_interface_that_nft_could_not_take_is_refused():
-    rails = [{**RAILS[0], "interface": 'rail" accept'}]
+    rails = (dataclasses.replace(RAILS[0], interface='rail" accept'),)
     with pytest.raises(engine.EngineError, match="no name of an interface"):
-        engine.plan(base(), {"host": "spark1", "rank": 0, "rails": rails}, 2)
+        engine.plan(base(), dataclasses.replace(HEAD, rails=rails), 2)
 
 
 def test_the_environment_file_is_unquoted_lines():
     assert engine.env_text({"B": "2", "A": "x y"}) == "A=x y\nB=2\n"
     with pytest.raises(engine.EngineError, match="line break"):
-        engine.rank_env(engine.Engine.of(base(env={"A": "1\n2"})), WORKER)
+        engine.rank_env(base(env={"A": "1\n2"}), WORKER)
 
 
 def test_the_real_profile_is_the_articles_recipe(root):
     profile = yaml.safe_load((root / "profiles/deepseek-v4-flash.yml").read_text())["serve"]
-    settings = base(args=profile["args"], gpu_memory_utilization=profile["gpu_memory_utilization"])
-    assert not engine.problems(engine.Engine.of(settings), profile["tensor_parallel"])
-    argv = " ".join(engine.engine_argv(engine.Engine.of(settings), 0, 2))
+    flags = {f"flag_{name}": profile[name] for name in ("max_model_len", "max_num_seqs")}
+    settings = base(args=profile["args"], gpu_memory_utilization=profile["gpu_memory_utilization"], **flags)
+    assert not engine.problems(settings, profile["tensor_parallel"])
+    argv = " ".join(engine.engine_argv(settings, 0, 2))
     for part in (
         "--gpu-memory-utilization 0.8",
         "--max-model-len 200000",
+        "--max-num-seqs 2",
         "--enable-expert-parallel",
         '--speculative-config {"method":"deepseek_mtp","num_speculative_tokens":2}',
         '"reasoning_start_str":"<think>"',

@@ -13,8 +13,8 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize("case", cases(HERE / "cases/causes.yaml"))
 def test_cause(case):
     found = cause(case["lines"])
-    assert (found["name"] if found else None) == case["cause"]
-    assert found is None or found["fix"]
+    assert (found.name if found else None) == case["cause"]
+    assert found is None or found.fix
 
 
 def test_the_field_guide_names_every_death(root):

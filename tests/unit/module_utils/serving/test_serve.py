@@ -1,8 +1,12 @@
 """What the pair says of itself, and what is made of it."""
 
+import dataclasses
+
 import pytest
+from ansible.module_utils.twinspark.inventory.fabric import Rail
 from ansible.module_utils.twinspark.network import rail_ssh
-from ansible.module_utils.twinspark.serving import canary, serve
+from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
+from ansible.module_utils.twinspark.serving import canary, rank, serve
 
 GIB = serve.GIB
 
@@ -10,19 +14,31 @@ GIB = serve.GIB
 def seen(**changes):
     known = {
         "unit": {"ActiveState": "active", "NRestarts": "0"},
-        "container": {"digest": "d", "image_id": "i", "pid": 7},
+        "container": {"id": "c", "digest": "d", "image_id": "i", "pid": 7, "started": None},
         "desired": "d",
         "image_id": "i",
+        "health": {"status": 200},
+        "peers": {},
+        "dead": [],
+        "ready": True,
+        "settled": True,
+        "phase": "answering",
         "cause": None,
         "log_tail": [],
         "nccl": {"network": "", "devices": []},
         "ranks": [],
+        "started": 5.0,
         "ready_seconds": 31.0,
+        "memory": {"total": 120 * GIB, "available": 80 * GIB},
     }
-    return {**known, **changes}
+    return rank.Rank.from_json({**known, **changes})
 
 
-ALIVE = {"ok": True, "error": "", "tokens": 9, "min_tokens": 1, "seconds": 1.5, "tokens_per_second": 6.0}
+ALIVE = canary.Canary(ok=True, error="", tokens=9, seconds=1.5, tokens_per_second=6.0)
+
+
+def silent(error):
+    return canary.Canary(ok=False, error=error)
 
 
 @pytest.mark.parametrize(
@@ -30,16 +46,16 @@ ALIVE = {"ok": True, "error": "", "tokens": 9, "min_tokens": 1, "seconds": 1.5, 
     [
         (seen(), seen(), ALIVE, []),
         (seen(), seen(unit={"ActiveState": "failed"}), ALIVE, [("b", "unit")]),
-        (seen(unit={}), seen(unit={}), {"ok": False, "error": "refused"}, [("a", "unit"), ("b", "unit")]),
+        (seen(unit={}), seen(unit={}), silent("refused"), [("a", "unit"), ("b", "unit")]),
         (seen(desired="e"), seen(), ALIVE, [("a", "digest")]),
         (seen(image_id="j"), seen(), ALIVE, [("a", "image")]),
         (seen(), seen(container=None), ALIVE, [("b", "digest")]),
-        (seen(), seen(), {"ok": False, "error": "no answer within 120 s"}, [("a", "canary")]),
+        (seen(), seen(), silent("no answer within 120 s"), [("a", "canary")]),
     ],
 )
 def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
     found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, heard)
-    assert [(r["host"], r["name"]) for r in found] == reasons
+    assert [(r.host, r.name) for r in found] == reasons
 
 
 @pytest.mark.parametrize(
@@ -54,7 +70,7 @@ def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
     ],
 )
 def test_a_rank_is_dead_even_while_systemd_tries_again(unit, dead):
-    assert serve.dead(unit) is dead
+    assert rank.dead(unit) is dead
 
 
 @pytest.mark.parametrize(
@@ -93,13 +109,13 @@ def test_the_journal_is_read_with_its_times():
         "-- Boot --\n"
         "1763940031.250000 docker[12]: INFO Application startup complete.\n"
     )
-    lines = serve.journal(text)
+    lines = rank.journal(text)
     assert lines[0] == (1763940000.5, "INFO first: second")
-    assert serve.milestones(lines) == (1763940000.5, 1763940031.25)
-    assert serve.milestones([]) == (None, None)
-    assert serve.phase(line for _, line in lines) == "answering"
-    assert serve.phase(["INFO Starting to load model /hub"]) == "loading weights"
-    assert serve.phase([]) == ""
+    assert rank.milestones(lines) == (1763940000.5, 1763940031.25)
+    assert rank.milestones([]) == (None, None)
+    assert rank.phase(line for _, line in lines) == "answering"
+    assert rank.phase(["INFO Starting to load model /hub"]) == "loading weights"
+    assert rank.phase([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -110,8 +126,8 @@ def test_the_journal_is_read_with_its_times():
     ],
 )
 def test_a_rank_names_itself_in_its_log(line):
-    (found,) = serve.ranks([line, line])
-    assert (found["rank"], found["world_size"]) == (1, 2)
+    (found,) = rank.named([line, line])
+    assert (found.rank, found.world_size) == (1, 2)
 
 
 def test_nccl_names_its_devices():
@@ -119,13 +135,13 @@ def test_nccl_names_its_devices():
         "spark1:1:1 [0] NCCL INFO NET/IB : Using [0]rocep1s0f1:1/RoCE [1]roceP2p1s0f1:1/RoCE [RO]; OOB enp1s0f1np1:<0>",
         "spark1:1:1 [0] NCCL INFO Using network IB",
     ]
-    assert serve.nccl(lines) == {"network": "IB", "devices": ["rocep1s0f1/RoCE", "roceP2p1s0f1/RoCE"]}
-    assert serve.nccl(["x"]) == {"network": "", "devices": []}
+    assert rank.nccl(lines) == rank.Nccl("IB", ("rocep1s0f1/RoCE", "roceP2p1s0f1/RoCE"))
+    assert rank.nccl(["x"]) == rank.Nccl()
 
 
 def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
     found = {"a": seen(nccl={"network": "Socket"}), "b": seen(nccl={"network": "IBext_v10"})}
-    judged = {v["name"]: v["ok"] for v in serve.verdicts(["a", "b"], found, ALIVE, rdma=True)}
+    judged = {v.name: v.ok for v in serve.verdicts(["a", "b"], found, ALIVE, rdma=True)}
     assert judged == {
         "rank on a": True,
         "NCCL over RoCE on a": False,
@@ -133,7 +149,7 @@ def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
         "NCCL over RoCE on b": True,
         "canary": True,
     }
-    assert "NCCL over RoCE on a" not in [v["name"] for v in serve.verdicts(["a"], found, ALIVE, rdma=False)]
+    assert "NCCL over RoCE on a" not in [v.name for v in serve.verdicts(["a"], found, ALIVE, rdma=False)]
 
 
 def test_a_dead_rank_is_named_with_its_cause():
@@ -141,19 +157,31 @@ def test_a_dead_rank_is_named_with_its_cause():
     worker = seen(
         unit={"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}, cause=why, container=None
     )
-    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, {"ok": False, "error": "refused"}, rdma=False)
-    assert [v["ok"] for v in verdicts] == [True, False, False]
-    assert verdicts[1]["reason"] == "free memory: ValueError: Free memory"
-    assert verdicts[1]["fix"] == "stop something"
-    assert not verdicts[2]["blocks"]  # the death is the reason
-    assert serve.death({**worker, "cause": None})["reason"] == "exit-code, exit 1: its log is empty"
+    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, silent("refused"), rdma=False)
+    assert [v.ok for v in verdicts] == [True, False, False]
+    assert verdicts[1].reason == "free memory: ValueError: Free memory"
+    assert verdicts[1].fix == "stop something"
+    assert not verdicts[2].blocks  # the death is the reason
+    assert serve.death(dataclasses.replace(worker, cause=None))[0] == "exit-code, exit 1: its log is empty"
+
+
+def test_an_active_unit_without_a_container_is_no_rank():
+    hollow = seen(container=None)
+    verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, rdma=False)[0]
+    assert (verdict.ok, verdict.measured) == (False, "active, without a running container")
+
+
+def test_a_canary_that_failed_never_passes_whatever_its_figures_say():
+    odd = canary.Canary(ok=False, error="lost", tokens=9, seconds=1.0, text="Paris")
+    verdict = odd.verdict("", blocks=True)
+    assert (verdict.ok, verdict.reason) == (False, "lost")
 
 
 def test_a_pair_that_is_not_ready_in_time_says_how_far_it_came():
     found = {"a": seen(phase="loading weights"), "b": seen()}
-    canary_verdict = serve.verdicts(["a", "b"], found, {"ok": False, "error": "Connection refused"}, rdma=False)[-1]
-    assert canary_verdict["reason"] == "Connection refused; the head was at: loading weights"
-    assert canary_verdict["blocks"]
+    canary_verdict = serve.verdicts(["a", "b"], found, silent("Connection refused"), rdma=False)[-1]
+    assert canary_verdict.reason == "Connection refused; the head was at: loading weights"
+    assert canary_verdict.blocks
 
 
 @pytest.mark.parametrize(
@@ -161,9 +189,9 @@ def test_a_pair_that_is_not_ready_in_time_says_how_far_it_came():
     [(0.8, 0, False, 96.0), (0.5, 0, True, 60.0), (None, 3, True, 3.0), (None, None, True, 0.0)],
 )
 def test_memory_is_asked_before_the_launch(utilization, memory_gib, ok, required):
-    memory = serve.meminfo(f"MemTotal: {120 << 20} kB\nMemFree: 1 kB\nMemAvailable: {80 << 20} kB\n")
+    memory = rank.meminfo(f"MemTotal: {120 << 20} kB\nMemFree: 1 kB\nMemAvailable: {80 << 20} kB\n")
     verdict = serve.memory_verdict("a", memory, utilization, memory_gib)
-    assert (verdict["ok"], verdict["required"], verdict["measured"]) == (ok, required, 80.0)
+    assert (verdict.ok, verdict.required, verdict.measured) == (ok, Requirement(">=", required, "GiB"), 80.0)
 
 
 def answer(tokens=5, content="Paris.", **message):
@@ -187,24 +215,26 @@ def answer(tokens=5, content="Paris.", **message):
 )
 def test_the_canary_believes_tokens_only(got, error, seconds, expect, said):
     judged = canary.judge(got, error, seconds, canary.Wanted(1, 10, expect))
-    assert (judged["ok"], judged["error"]) == (not said, said)
+    assert (judged.ok, judged.error) == (not said, said)
+    verdict = judged.verdict("", blocks=True)
+    assert (verdict.ok, verdict.reason) == (not said, said)
 
 
 def test_traffic_is_counted_in_bytes():
-    rail = {"name": "rail1", "interface": "e", "hca": "r"}
+    rail = Rail("rail1", "e", "r", "192.168.177.0/24", "192.168.177.11", 24, "192.168.177.11/24")
     assert canary.counters(rail)["rdma_sent"] == ("/sys/class/infiniband/r/ports/1/counters/port_xmit_data", 4)
     moved = canary.moved({"rail1": {"sent": 10, "gone": 1}}, {"rail1": {"sent": 35}})
     assert moved == {"rail1": {"sent": 25}}
-    figures = serve.measurements(["a"], {"a": seen()}, {**ALIVE, "rails": moved})
-    assert {"name": "canary traffic", "subject": "a rail1", "value": 25, "unit": "B"} in figures
-    assert {"name": "readiness", "subject": "a", "value": 31.0, "unit": "s"} in figures
+    figures = serve.measurements(["a"], {"a": seen()}, dataclasses.replace(ALIVE, rails=moved))
+    assert Measurement("canary traffic", 25, "B", "a rail1") in figures
+    assert Measurement("readiness", 31.0, "s", "a") in figures
 
 
 def test_the_evidence_shows_each_rank():
-    shown = serve.evidence(["a"], {"a": seen(ranks=[{"rank": 0}])})
-    assert shown["a"]["unit"] == "active"
-    assert shown["a"]["pid"] == 7
-    assert shown["a"]["ranks"] == [{"rank": 0}]
+    shown = serve.evidence(["a"], {"a": seen(ranks=[{"rank": 0, "world_size": 2, "line": "x"}])})
+    assert shown["a"].unit == "active"
+    assert shown["a"].pid == 7
+    assert shown["a"].ranks == (rank.Named(0, 2, "x"),)
 
 
 def test_ssh_never_trusts_a_new_host_key():

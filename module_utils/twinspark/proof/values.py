@@ -1,0 +1,219 @@
+"""What stages say to each other: what was measured, what is required, the verdict on it, the proof that keeps both.
+
+The JSON form of each is what `to_json` makes and `from_json` reads; nothing else knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from .json_form import SPARSE, ShapeError, from_json, shown, to_json
+from .requirement import Requirement, number, text_of
+
+__all__ = ["SCHEMA", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "number", "sentence",
+           "sentences", "text_of"]  # fmt: skip
+
+SCHEMA = 2
+READABLE = (1, SCHEMA)  # schema 1 said `cure` for `fix`, and its requirements were text or bare numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One figure. `value` None means that it was not measured; zero would be an answer.
+
+    stderr: standard error. lowest, highest: over `repeats` runs. published: the figure that it is compared with.
+    All in `unit`.
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    subject: str = ""
+    stderr: float | None = field(default=None, metadata=SPARSE)
+    lowest: float | None = field(default=None, metadata=SPARSE)
+    highest: float | None = field(default=None, metadata=SPARSE)
+    repeats: int | None = field(default=None, metadata=SPARSE)
+    published: float | None = field(default=None, metadata=SPARSE)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("name is empty")
+        for part in ("value", "stderr", "lowest", "highest", "published"):
+            given = getattr(self, part)
+            if given is not None and not number(given):
+                raise ValueError(f"{part} must be a finite number or null, not {given!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """As a proof keeps it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "measurement") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement. It can't say other than its own requirement, where a machine can compare that.
+
+    measured: any JSON value; None for what was not measured. unit: of measured and required. reason: why it is not ok,
+    one clause; fix: what to do. blocks: whether it stops the line. cause: a name that programs can look for.
+    """
+
+    name: str
+    ok: bool
+    measured: Any = None
+    required: Requirement | None = None
+    unit: str = ""
+    reason: str = ""
+    fix: str = ""
+    blocks: bool = True
+    cause: str = field(default="", metadata=SPARSE)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("name is empty")
+        if self.required is None:
+            return
+        if not self.unit:
+            object.__setattr__(self, "unit", self.required.unit)
+        if self.required.unit not in ("", self.unit):
+            raise ValueError(f"measured in {self.unit}, but required in {self.required.unit}")
+        holds = self.required.holds(self.measured)
+        if holds is not None and holds is not self.ok:
+            said = f"it says {'ok' if self.ok else 'not ok'}, but {self.measured!r} was measured"
+            raise ValueError(f"{said}, and required is {self.required}")
+
+    @classmethod
+    def of(  # noqa: PLR0913 - a verdict has this many parts
+        cls,
+        name: str,
+        measured: Any,
+        required: Requirement,
+        *,
+        reason: str = "",
+        fix: str = "",
+        blocks: bool = True,
+        cause: str = "",
+        digits: int | None = None,
+    ) -> Self:
+        """Judge: `ok` follows from the requirement; reason, fix and cause are kept only where it is not met.
+
+        digits: decimals that are shown of what was measured, unless the rounded value would be judged otherwise.
+        Raises ValueError for words, which no machine can judge: give `ok` yourself, then.
+        """
+        ok = required.holds(measured)
+        if ok is None:
+            raise ValueError(f"{name}: whether it is {required} only the judge can tell")
+        if digits is not None and number(measured) and required.holds(round(measured, digits)) is ok:
+            measured = round(measured, digits)
+        said = {} if ok else {"reason": reason, "fix": fix, "cause": cause}
+        return cls(name, ok, measured, required, required.unit, blocks=blocks, **said)
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops the line."""
+        return self.blocks and not self.ok
+
+    def to_json(self) -> dict[str, Any]:
+        """As a proof keeps it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "verdict") -> Self:
+        """Tolerant of schema 1 (`cure`, a requirement in words). Raises ShapeError."""
+        if not isinstance(given, Mapping):
+            raise ShapeError(f"{where} must be a mapping, not {given!r}")
+        where = f"{where} {given.get('name') or '(without a name)'}"
+        parts = {key: value for key, value in given.items() if value is not None or key in ("name", "ok")}
+        parts.setdefault("fix", parts.get("cure", ""))
+        required, unit = given.get("required"), given.get("unit") or ""
+        if required is not None:
+            parts["required"] = Requirement.from_json(required, f"{where}: required", str(unit))
+            told = parts["required"].holds(given.get("measured"))
+            if not isinstance(required, Mapping) and told is not None and told is not given.get("ok"):
+                parts["required"] = Requirement("words", required, str(unit))  # the judge knew more than the figure
+        return from_json(cls, parts, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The proof that another one stood on; the digest is null where that one was overridden and is not there."""
+
+    stage: str
+    inputs_digest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The document that a stage leaves. `proofs.build` makes one, `proofs.judge` says whether it still holds.
+
+    written: UTC, ISO 8601. boot_ids: host to boot id, where the truth ends with a reboot. verdict: `pass` or `fail`,
+    as the verdicts that stop the line say. overrides: stages that the owner passed over, here or before.
+    """
+
+    stage: str
+    host: str
+    written: str
+    boot_ids: Mapping[str, str]
+    inputs: Mapping[str, Any]
+    inputs_digest: str
+    predecessor: Link | None
+    overrides: tuple[str, ...]
+    simulated: tuple[str, ...]
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    verdict: Literal["pass", "fail"]
+    reasons: tuple[str, ...]
+    evidence: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.verdicts:
+            raise ValueError(f"a proof of stage {self.stage} needs at least one verdict")
+        if (self.verdict == "fail") is not any(verdict.stops for verdict in self.verdicts):
+            raise ValueError(f"its verdict is {self.verdict}, and its verdicts say the opposite")
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing stopped the line."""
+        return self.verdict == "pass"
+
+    def to_json(self) -> dict[str, Any]:
+        """The document, with the version of its schema."""
+        return {"schema": SCHEMA, **to_json(self)}
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "proof") -> Self:
+        """Read this schema and the one before. Raises ShapeError, which says what is wrong."""
+        schema = given.get("schema") if isinstance(given, Mapping) else None
+        if isinstance(given, Mapping) and (schema not in READABLE or isinstance(schema, bool)):
+            known = " and ".join(map(str, READABLE))
+            raise ShapeError(f"{where}: schema is {shown(schema)}, and this version reads {known}")
+        return from_json(cls, given, where)
+
+
+def sentence(verdict: Verdict) -> str:
+    """One verdict as a sentence: what, measured against required, why, fix."""
+    return sentences([verdict])[0]
+
+
+def sentences(verdicts: Iterable[Verdict]) -> list[str]:
+    """Verdicts as sentences; those with the same reason and fix share one: six rails say it once."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        why = (verdict.reason.rstrip("."), verdict.fix.rstrip("."))
+        groups.setdefault(why, []).append(_figures(verdict))
+    return [
+        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Fix: {fix}" if fix else "") + "."
+        for (reason, fix), figures in groups.items()
+    ]
+
+
+def _figures(verdict: Verdict) -> str:
+    unit = f" {verdict.unit}" if verdict.unit else ""
+    given = [f"measured {text_of(verdict.measured)}{unit}"] if verdict.measured is not None else []
+    given += [f"required {verdict.required.words}{unit}"] if verdict.required else []
+    return f"{verdict.name}: {', '.join(given)}" if given else verdict.name

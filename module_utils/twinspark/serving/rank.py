@@ -1,0 +1,205 @@
+"""What one host shows of its rank: the unit, its container, its log, the memory. Values, and the readers of texts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ..proof.json_form import from_json, to_json
+from .causes import Cause
+
+SHOW = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "InvocationID",
+        "ActiveEnterTimestamp", "UnitFileState")  # fmt: skip
+
+NAMED = re.compile(r"rank (\d+) in world size (\d+)|world_size=(\d+) rank=(\d+)")
+IB = re.compile(r"NET/IB : Using (.*?)(?:;|$)")
+NETWORK = re.compile(r"Using network (\S+)")
+DEVICE = re.compile(r"\[\d+\]([\w]+):\d+/(\w+)")
+READY = re.compile(r"Application startup complete")
+
+PHASES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("answering", READY),
+    ("warming up", re.compile(r"Graph capturing|Capturing CUDA graph|torch\.compile|Warming up|warmup")),
+    ("sizing the cache", re.compile(r"KV cache size|Available KV cache memory")),
+    ("loading weights", re.compile(r"Loading safetensors|Loading weights|Starting to load model")),
+    ("joining ranks", NAMED),
+    ("starting", re.compile(r"vLLM API server version|non-default args|Initializing a V1 LLM engine")),
+)
+
+Unit = Mapping[str, str]  # systemd's properties, those of SHOW
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The rank's container. digest: of what it was started to run; pid: null when it does not run."""
+
+    id: str
+    image_id: str | None
+    digest: str | None
+    pid: int | None
+    started: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What /health answered: the HTTP status, or null with the error."""
+
+    status: int | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A rank that said in the log who it is, and the line."""
+
+    rank: int
+    world_size: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nccl:
+    """Which network NCCL says that it uses, with its devices; empty where the log does not show it."""
+
+    network: str = ""
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of a host, in bytes."""
+
+    total: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rank:
+    """Everything that `twinspark_serve_info` saw on one host.
+
+    desired: digest of what should run. image_id: of the image under the wanted name; empty where there is none.
+    peers: the other ranks' units, asked by the head. dead: names of ranks that died. settled: ready, or one is dead.
+    started: Unix time. ready_seconds: from the start to the line that says that the server listens.
+    """
+
+    unit: Unit
+    container: Container | None
+    desired: str
+    image_id: str
+    health: Health
+    peers: Mapping[str, Unit]
+    dead: tuple[str, ...]
+    ready: bool
+    settled: bool
+    phase: str
+    cause: Cause | None
+    log_tail: tuple[str, ...]
+    ranks: tuple[Named, ...]
+    nccl: Nccl
+    started: float | None
+    ready_seconds: float | None
+    memory: Memory
+
+    @property
+    def active(self) -> str:
+        """The unit's ActiveState."""
+        return self.unit.get("ActiveState") or "absent"
+
+    def to_json(self) -> dict[str, Any]:
+        """As the module returns it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "rank") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+def container(text: str, label: str) -> Container | None:
+    """The container of `docker container inspect`, with the digest that its `label` holds; None when there is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(found, list) or not found:
+        return None
+    state = found[0].get("State") or {}
+    return Container(
+        id=found[0]["Id"],
+        image_id=found[0].get("Image"),
+        digest=((found[0].get("Config") or {}).get("Labels") or {}).get(label),
+        pid=state.get("Pid") if state.get("Running") else None,
+        started=state.get("StartedAt"),
+    )
+
+
+def journal(text: str) -> list[tuple[float, str]]:
+    """Lines of `journalctl --output=short-unix --no-hostname` as (Unix time, message)."""
+    found = []
+    for line in text.splitlines():
+        stamp, _, rest = line.partition(" ")
+        try:
+            at = float(stamp)
+        except ValueError:
+            continue
+        found.append((at, rest.partition(": ")[2]))
+    return found
+
+
+def phase(lines: Iterable[str]) -> str:
+    """How far the start has come, by the newest milestone in the log."""
+    text = list(lines)
+    return next((name for name, pattern in PHASES if any(pattern.search(line) for line in text)), "")
+
+
+def named(lines: Iterable[str]) -> tuple[Named, ...]:
+    """The ranks that said in the log who they are, each once, in order."""
+    found: dict[int, Named] = {}
+    for line in lines:
+        if match := NAMED.search(line):
+            a, b, c, d = match.groups()
+            rank, world = (int(a), int(b)) if a else (int(d), int(c))
+            found.setdefault(rank, Named(rank, world, line.strip()[:240]))
+    return tuple(found[rank] for rank in sorted(found))
+
+
+def nccl(lines: Iterable[str]) -> Nccl:
+    """What NCCL says of its network, the last word of it."""
+    network: str = ""
+    devices: tuple[str, ...] = ()
+    for line in lines:
+        if match := NETWORK.search(line):
+            network = match[1]
+        if match := IB.search(line):
+            devices = tuple(f"{name}/{kind}" for name, kind in DEVICE.findall(match[1]))
+    return Nccl(network, devices)
+
+
+def meminfo(text: str) -> Memory:
+    """From /proc/meminfo. Raises KeyError where that has no MemTotal or MemAvailable."""
+    found = {}
+    for line in text.splitlines():
+        key, _, rest = line.partition(":")
+        if key in ("MemTotal", "MemAvailable"):
+            found[key] = int(rest.split()[0]) * 1024
+    return Memory(found["MemTotal"], found["MemAvailable"])
+
+
+def dead(unit: Unit) -> bool:
+    """Whether a rank has died since it was started by hand, even if systemd is about to try it again.
+
+    A start waits for the other ranks by itself, so what ends it is a cause that the next try meets as well.
+    """
+    if "unreachable" in unit:
+        return False
+    again = unit.get("SubState") == "auto-restart" or int(unit.get("NRestarts") or 0) > 0
+    return again or unit.get("ActiveState") in ("failed", "inactive")
+
+
+def milestones(lines: Sequence[tuple[float, str]]) -> tuple[float | None, float | None]:
+    """Unix times of the log's first line, and of the line that says the server listens."""
+    ready = next((at for at, line in lines if READY.search(line)), None)
+    return (lines[0][0] if lines else None), ready

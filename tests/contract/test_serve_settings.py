@@ -1,0 +1,74 @@
+"""A setting of the engine is added in two files: the defaults and the specs of vllm_serve."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    profile: "{{ lookup('ansible.builtin.file', profile_file) | from_yaml }}"
+    twinspark_state_dir: /var/lib/twinspark
+    ansible_user: spark
+    rail: {name: rail1, interface: e, hca: h, subnet: 10.0.0.0/24, address: 10.0.0.11, prefix: 24, cidr: 10.0.0.11/24}
+    twinspark_me: {host: localhost, rank: 0, management: 10.1.1.1, user: spark, rails: ["{{ rail }}"]}
+    twinspark_fabric: ["{{ twinspark_me }}", "{{ twinspark_me | combine({'host': 'other', 'rank': 1}) }}"]
+    twinspark_peers: []
+  tasks:
+    - ansible.builtin.include_role: {name: vllm_serve, tasks_from: show}
+"""
+# What every entry point of the role does first, and the role's own plan.
+SHOW = """
+- ansible.builtin.validate_argument_spec:
+    argument_spec: "{{ (lookup('ansible.builtin.file', role_path ~ '/meta/argument_specs.yml') | from_yaml)
+                       .argument_specs.main.options }}"
+- ansible.builtin.copy: {content: "{{ __vllm_serve_plan.argv | to_yaml }}", dest: "{{ argv_file }}", mode: "0600"}
+"""
+
+
+def add(file: Path, text: str) -> None:
+    file.write_text(
+        file.read_text().replace("vllm_serve_flag_max_num_seqs:", f"{text}vllm_serve_flag_max_num_seqs:", 1)
+    )
+
+
+def argv_with(root: Path, folder: Path, spec: str, value: str) -> subprocess.CompletedProcess[str]:
+    role = folder / "roles/vllm_serve"
+    shutil.copytree(root / "roles/vllm_serve", role)
+    (role / "tasks/show.yml").write_text(SHOW)
+    (folder / "play.yml").write_text(PLAY)
+    add(role / "defaults/main.yml", f"vllm_serve_flag_swap_space: {value}\n")
+    add(role / "meta/argument_specs.yml", f"vllm_serve_flag_swap_space: {spec}\n      ")
+    (folder / "ansible.cfg").write_text(f"[defaults]\nfilter_plugins = {root}/filter_plugins\nroles_path = roles\n")
+    told = {
+        "ansible_python_interpreter": sys.executable,
+        "profile_file": root / "profiles/lab-smollm2.yml",
+        "argv_file": folder / "argv.yml",
+    }
+    argv = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml"]
+    for name, given in told.items():
+        argv += ["-e", f"{name}={given}"]
+    return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("value", "flag"), [("4", ["--swap-space", "4"]), ("null", [])])
+def test_a_setting_in_defaults_and_specs_is_a_flag_of_the_engine(root: Path, tmp_path: Path, value: str, flag: Any):
+    done = argv_with(root, tmp_path, '{type: int, description: "GiB of swap space."}', value)
+    assert done.returncode == 0, done.stdout + done.stderr
+    argv = yaml.safe_load((tmp_path / "argv.yml").read_text())
+    at = argv.index("--swap-space") if flag else 0
+    assert argv[at : at + len(flag)] == flag
+    assert argv[argv.index("--max-num-seqs") + 1] == "4"
+    assert ("--swap-space" in argv) is bool(flag)
+
+
+def test_its_spec_is_what_refuses_a_wrong_value(root: Path, tmp_path: Path):
+    done = argv_with(root, tmp_path, '{type: int, description: "GiB of swap space."}', "much")
+    assert done.returncode != 0
+    assert "vllm_serve_flag_swap_space" in done.stdout + done.stderr

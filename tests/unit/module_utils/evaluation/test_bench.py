@@ -1,9 +1,5 @@
-from pathlib import Path
-
 import pytest
 from ansible.module_utils.twinspark.evaluation import bench, bench_result
-
-from tests.support import cases
 
 SETTINGS = {
     "concurrency": [1, 2],
@@ -72,12 +68,6 @@ def test_a_plan_holds_no_key():
     assert not any("api" in part.lower() for entry in plan["cases"] for part in entry["argv"])
 
 
-@pytest.mark.parametrize("given", cases(Path(__file__).parent / "cases/spec_decoding.yaml"))
-def test_the_engine_s_log(given):
-    assert bench_result.acceptance(given["lines"]) == given["acceptance"]
-    assert [list(row) for row in bench_result.generation_rates(given["lines"])] == given["rates"]
-
-
 def test_the_result_s_own_counters_come_before_the_log():
     counters = {
         "spec_decode_acceptance_length": 1.5,
@@ -87,14 +77,6 @@ def test_the_result_s_own_counters_come_before_the_log():
     }
     found = bench_result.speculation(case(result=RESULT | counters))
     assert found == {"accepted": 4, "drafted": 10, "rate": 0.4, "length": 1.5, "positions": [0.5, 0.3]}
-
-
-def test_power_skips_what_the_machine_does_not_tell():
-    samples = "31.20, 2400, 65, 94\n30.80, 2380, 66, [N/A]\n[N/A], 2390, 66, 95\n"
-    found = bench_result.power(samples)
-    assert found["power"] == {"mean": 31.0, "min": 30.8, "max": 31.2}
-    assert found["utilisation"]["mean"] == 94.5
-    assert bench_result.power("") == {}
 
 
 def test_judgement():

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.twinspark.weights import hubcache, weights
+from ansible.module_utils.twinspark.weights import weights
 from ansible.module_utils.twinspark.weights.manifest import Entry, Manifest
-from ansible.module_utils.twinspark_host import hubapi
 
 from tests.support import cases
 
@@ -120,39 +119,3 @@ def test_two_paths_of_the_same_content_are_one_blob():
         SHA["aa"]: ["a", "b"],
         SHA["bb"]: ["c"],
     }
-
-
-def test_links_are_relative_from_any_depth():
-    layout = hubcache.Layout("/h", "o/n")
-    for path in ("w", "a/w", "a/b/w"):
-        link = layout.snapshot("1" * 40) / path
-        resolved = Path(str(link.parent / hubcache.link_target(path, "SUM"))).resolve()
-        assert resolved == layout.blobs / "SUM"
-
-
-def test_pruning_frees_what_nothing_else_links_to():
-    snapshots = {"old": ["a", "b"], "new": ["b", "c"]}
-    sizes = {"a": 1, "b": 2, "c": 4, "stray": 8}
-    assert hubcache.freed_by(snapshots, sizes, ["old"]) == {"a": 1}
-    assert hubcache.freed_by(snapshots, sizes, ["old", "new"]) == {"a": 1, "b": 2, "c": 4}
-    assert hubcache.freed_by(snapshots, sizes, ["unknown"]) == {}
-
-
-@pytest.mark.parametrize("case", cases(HERE / "weights_hub_answers.yaml"))
-def test_what_may_pass_is_tried_again_and_the_rest_is_told_with_its_fix(case):
-    found = hubapi.answer(case["status"], "o/n", "1" * 40, case.get("token", False), case.get("code", ""))
-    assert found.retry == case["retry"]
-    assert case["words"] in found.words
-
-
-@pytest.mark.parametrize("case", cases(HERE / "weights_client_log.yaml"))
-def test_the_client_s_last_words_are_understood(case):
-    found = hubapi.client_answer(case["log"], "o/n", "1" * 40, token=False)
-    assert found.retry == case["retry"]
-    assert case["words"] in found.words
-
-
-def test_pauses_double_up_to_a_limit_and_obey_the_hub():
-    assert [hubapi.pause(n, None, 5) for n in range(4)] == [1, 2, 4, 5]
-    assert hubapi.pause(0, "7") == 7
-    assert hubapi.pause(0, "Wed, 21 Oct") == 1

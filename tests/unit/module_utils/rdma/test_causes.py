@@ -1,4 +1,4 @@
-"""The causes that perftest's lines name, and which of several comes first. Whole outputs: cases/perftest_errors.yaml."""
+"""The causes that perftest's lines name, and their order. Whole outputs: test_perftest.py."""
 
 import pytest
 from ansible.module_utils.twinspark.rdma import causes

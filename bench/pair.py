@@ -88,6 +88,6 @@ class Pair:
     def install(self, host: str, folder: str) -> None:
         """The program that the role's jobs run, as this checkout has it."""
         files = {path.name: path.read_bytes() for path in PROGRAM.glob("*.py")}
-        for package in ("twinspark/weights", "twinspark_host"):
+        for package in ("twinspark", "twinspark/inventory", "twinspark/proof", "twinspark/weights", "twinspark_host"):
             files |= {f"core/{path.relative_to(CORE)}": path.read_bytes() for path in (CORE / package).glob("*.py")}
         self.put(host, folder, files)

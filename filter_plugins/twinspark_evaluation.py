@@ -17,23 +17,28 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
 
 from ansible.module_utils.twinspark.evaluation import bench as _bench
 from ansible.module_utils.twinspark.evaluation import evaluation as _evaluation
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, to_json
+from ansible.module_utils.twinspark.proof.values import Proof
 
 
 def twinspark_eval_plan(settings: Mapping[str, Any], inspect: str, log_dir: str) -> dict[str, Any]:
     """The evaluation's commands: {{ settings | twinspark_eval_plan('/env/bin/inspect', '/logs') }}."""
-    return _evaluation.plan(settings, inspect, log_dir)
+    try:
+        return dict(to_json(_evaluation.plan(_evaluation.Settings.from_json(settings), inspect, log_dir)))
+    except ShapeError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 def twinspark_eval_incomplete(proof: Mapping[str, Any] | None) -> bool:
     """Whether an evaluation lacks samples, by its standing proof: {{ gate.proof | twinspark_eval_incomplete }}."""
-    return _evaluation.incomplete(proof)
+    return _evaluation.incomplete(Proof.from_json(proof) if proof else None)
 
 
 def twinspark_bench_plan(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """The benchmark's cases and commands: {{ settings | twinspark_bench_plan('/results') }}."""
     try:
-        return _bench.plan(settings, folder)
-    except _bench.BenchError as error:
+        return dict(to_json(_bench.plan(_bench.Settings.from_json(settings), folder)))
+    except (_bench.BenchError, ShapeError) as error:
         raise AnsibleFilterError(str(error)) from error
 
 

@@ -13,12 +13,19 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark.weights import hubcache, weights
+from ansible.errors import AnsibleFilterError
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, to_json
+from ansible.module_utils.twinspark.weights import hubcache, verdicts
+from ansible.module_utils.twinspark.weights.state import Found
 
 
 def twinspark_weights_proof(hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Verdicts, measurements and evidence of a proof: {{ {host: info.weights} | twinspark_weights_proof }}."""
-    return weights.evidence(hosts)
+    try:
+        found = {host: Found.from_json(given, f"weights on {host}") for host, given in hosts.items()}
+    except ShapeError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return dict(to_json(verdicts.evidence(found)))
 
 
 def twinspark_snapshot(home: str, repo: str, commit: str) -> str:

@@ -30,13 +30,16 @@ judgement: {description: "measurements, verdicts and evidence, as twinspark_proo
             returned: when found}
 """
 
+import dataclasses
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.evaluation import bench_result
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json, read, to_json
 
 ARGUMENTS: dict[str, Any] = {
     "plan": {"type": "path", "required": True},
@@ -49,22 +52,40 @@ def text(path: Path) -> str:
     return path.read_text(errors="replace") if path.is_file() else ""
 
 
-def read_case(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is read here of a case in the plan."""
+
+    label: str
+    slug: str
+    concurrency: int
+    prompts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is read here of the plan."""
+
+    folder: str
+    cases: tuple[Case, ...]
+
+
+def read_case(folder: Path, case: Case) -> bench_result.Measured:
     """One case of the plan, with all that was kept of it."""
-    slug = case["slug"]
-    return {
-        "label": case["label"],
-        "concurrency": case["concurrency"],
-        "prompts": case["prompts"],
-        "result": json.loads(text(folder / f"{slug}.json") or "{}"),
-        "engine_log": text(folder / f"{slug}.engine.log").splitlines(),
-        "power": bench_result.power(text(folder / f"{slug}.power.csv")),
-    }
+    result = text(folder / f"{case.slug}.json")
+    return bench_result.Measured(
+        label=case.label,
+        concurrency=case.concurrency,
+        prompts=case.prompts,
+        result=bench_result.Result.from_json(json.loads(result), f"{case.slug}.json") if result else None,
+        engine_log=text(folder / f"{case.slug}.engine.log").splitlines(),
+        power=bench_result.power(text(folder / f"{case.slug}.power.csv")),
+    )
 
 
-def files_of(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def files_of(plan: Plan) -> list[dict[str, str]]:
     """Path and sha256 of every result."""
-    paths = [folder / f"{case['slug']}.json" for case in cases]
+    paths = [Path(plan.folder) / f"{case.slug}.json" for case in plan.cases]
     return [
         {"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths if path.is_file()
     ]
@@ -73,17 +94,18 @@ def files_of(folder: Path, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    told = text(Path(module.params["plan"]))
     try:
-        plan = json.loads(text(Path(module.params["plan"])) or "{}")
-        folder = Path(plan.get("folder", ""))
-        cases = [read_case(folder, case) for case in plan.get("cases", [])]
-    except (ValueError, KeyError) as error:
-        module.fail_json(msg=f"benchmark: {module.params['plan']} or a result beside it can't be read: {error!r}.")
-    if not any(case["result"] for case in cases):
+        plan = from_json(Plan, json.loads(told), "plan") if told else Plan("", ())
+        cases = [read_case(Path(plan.folder), case) for case in plan.cases]
+        published = read(tuple[bench_result.Published, ...], module.params["published"], "published")
+    except (ValueError, ShapeError) as error:
+        module.fail_json(msg=f"benchmark: {module.params['plan']} or a result beside it can't be read: {error}.")
+    if not any(case.result for case in cases):
         module.exit_json(changed=False, found=False)
-    judgement = bench_result.judge(cases, module.params["published"])
-    judgement["evidence"]["files"] = files_of(folder, plan["cases"])
-    module.exit_json(changed=False, found=True, judgement=judgement)
+    found = bench_result.judge(cases, published)
+    found = dataclasses.replace(found, evidence={**found.evidence, "files": files_of(plan)})
+    module.exit_json(changed=False, found=True, judgement=to_json(found))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ judgement: {description: "measurements, verdicts and evidence, as twinspark_proo
             returned: when found}
 """
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -42,6 +43,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.evaluation import evaluation, inspect_log
+from ansible.module_utils.twinspark.proof.json_form import to_json
 
 ARGUMENTS: dict[str, Any] = {
     "log_dir": {"type": "path", "required": True},
@@ -86,12 +88,13 @@ def main() -> None:
         module.exit_json(changed=False, found=False)
     try:
         summary = inspect_log.summarise(read(module, log))
+        by = evaluation.JudgedBy.from_json(params["settings"])
     except ValueError as error:
         module.fail_json(msg=f"evaluate: {log}: {error}.")
-    judgement = evaluation.judge(summary, params["settings"])
+    found = evaluation.judge(summary, by)
     file = {"path": str(log), "sha256": sha256(log), "bytes": log.stat().st_size}
-    judgement["evidence"]["log"] = file
-    module.exit_json(changed=False, found=True, log=file, summary=summary, judgement=judgement)
+    found = dataclasses.replace(found, evidence={**found.evidence, "log": file})
+    module.exit_json(changed=False, found=True, log=file, summary=to_json(summary), judgement=to_json(found))
 
 
 if __name__ == "__main__":

@@ -39,19 +39,21 @@ EXAMPLES = r"""
 RETURN = r"""
 weights:
   description: >-
-    state, verified (when it was last found to be so), files (path, size, sha256, state), complaint, total_bytes,
-    fetch_bytes (still to come), free_bytes, used_bytes, snapshot, download and copy (figures of the last ones),
-    old_commits (commit, frees_bytes), left (those of the paths in O(lent) that are there), verdict, space_verdict,
-    manifest_digest.
+    state, verified (when it was last found to be so, or null), files (path, size, sha256, state), complaint,
+    total_bytes, fetch_bytes (still to come), free_bytes, used_bytes, snapshot, download and copy (figures of the last
+    ones, or null), old_commits (commit, frees_bytes), left (those of the paths in O(lent) that are there), verdict,
+    space_verdict, manifest_digest.
   type: dict
   returned: always
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.weights import hubcache, manifest, weights
+from ansible.module_utils.twinspark.weights import hubcache, manifest, verdicts, weights
+from ansible.module_utils.twinspark.weights.state import FileState, Found, Record, State
 from ansible.module_utils.twinspark_host import snapshot
 
 ARGUMENTS: dict[str, Any] = {
@@ -69,36 +71,6 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def of_manifest(
-    expected: manifest.Manifest, layout: hubcache.Layout, state: dict[str, Any], params: dict[str, Any]
-) -> dict[str, Any]:
-    """What can be said only with a manifest: the state of every file, and of the whole."""
-    judgement = weights.judge(expected, state, snapshot.look_at(layout, expected))
-    records = state.get("files") or {}
-    staged = snapshot.used_bytes(layout.staging)
-    need = weights.bytes_to_fetch(expected, judgement, staged, snapshot.blob_sizes(layout))
-    free = snapshot.free_bytes(layout.root)
-    return {
-        "state": judgement.state,
-        "complaint": weights.complaint(judgement),
-        "total_bytes": expected.total,
-        "fetch_bytes": need,
-        "manifest_digest": expected.digest(),
-        "complete": expected.complete,
-        "files": [
-            {
-                "path": entry.path,
-                "size": entry.size,
-                "sha256": (records.get(entry.path) or {}).get("sha256", ""),
-                "state": judgement.files[entry.path],
-            }
-            for entry in expected.entries
-        ],
-        "verdict": weights.snapshot_verdict(params["host"], expected.commit, judgement),
-        "space_verdict": weights.space_verdict(params["host"], need, free, layout.home, params["reserve_gib"]),
-    }
-
-
 def expected_of(params: dict[str, Any], layout: hubcache.Layout) -> manifest.Manifest | None:
     """The manifest to judge by. One on disk that is bound to other patterns says nothing about these."""
     if params["manifest"]:
@@ -108,49 +80,70 @@ def expected_of(params: dict[str, Any], layout: hubcache.Layout) -> manifest.Man
     return kept if kept and kept.bound_to(*bound) else None
 
 
-def without_manifest(commit: str, layout: hubcache.Layout, host: str) -> dict[str, Any]:
-    """Nobody knows what the commit should hold: what lies there is at best partial."""
-    return {
-        "state": "partial" if layout.snapshot(commit).is_dir() else "missing",
-        "complaint": f"no manifest of {commit}",
-        "total_bytes": None,
-        "fetch_bytes": None,
-        "manifest_digest": "",
-        "complete": False,
-        "files": [],
-        "verdict": weights.snapshot_verdict(host, commit, None),
-        "space_verdict": weights.space_verdict(host, 0, snapshot.free_bytes(layout.root), layout.home, 0),
-    }
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The state of the snapshot and of its files, and bytes still to come; None where only a manifest could tell."""
+
+    state: str
+    complaint: str
+    files: tuple[FileState, ...] = ()
+    fetch_bytes: int | None = None
+    judgement: weights.Judgement | None = None
+
+
+def judged(expected: manifest.Manifest | None, layout: hubcache.Layout, state: State, commit: str) -> Judged:
+    """Without a manifest nobody knows what the commit should hold: what lies there is at best partial."""
+    if expected is None:
+        there = layout.snapshot(commit).is_dir()
+        return Judged("partial" if there else "missing", f"no manifest of {commit}")
+    judgement = weights.judge(expected, state, snapshot.look_at(layout, expected))
+    staged = snapshot.used_bytes(layout.staging)
+    files = tuple(
+        FileState(e.path, e.size, state.files.get(e.path, Record()).sha256, judgement.files[e.path])
+        for e in expected.entries
+    )
+    need = weights.bytes_to_fetch(expected, judgement, staged, snapshot.blob_sizes(layout))
+    return Judged(judgement.state, weights.complaint(judgement), files, need, judgement)
+
+
+def look(params: dict[str, Any], layout: hubcache.Layout, expected: manifest.Manifest | None) -> Found:
+    """Everything about the commit on this host."""
+    host, commit = params["host"], params["commit"]
+    state = snapshot.read_state(hubcache.state_path(params["state_dir"], params["repo"], commit))
+    found = judged(expected, layout, state, commit)
+    free = snapshot.free_bytes(layout.root)
+    return Found(
+        repo=params["repo"],
+        commit=commit,
+        snapshot=str(layout.snapshot(commit)),
+        state=found.state,
+        complaint=found.complaint,
+        verified=state.verified,
+        download=state.download,
+        copy=state.copy,
+        total_bytes=expected.total if expected else None,
+        fetch_bytes=found.fetch_bytes,
+        free_bytes=free,
+        used_bytes=snapshot.used_bytes(Path(layout.root)),
+        manifest_digest=expected.digest() if expected else "",
+        complete=bool(expected and expected.complete),
+        files=found.files,
+        old_commits=snapshot.old_commits(layout, commit),
+        left=tuple(path for path in params["lent"] if Path(path).exists()),
+        verdict=verdicts.snapshot_verdict(host, commit, found.judgement),
+        space_verdict=verdicts.space_verdict(host, found.fetch_bytes or 0, free, layout.home, params["reserve_gib"]),
+    )
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    params = module.params
-    layout = hubcache.Layout(params["home"], params["repo"])
-    commit = params["commit"]
+    layout = hubcache.Layout(module.params["home"], module.params["repo"])
     try:
-        expected = expected_of(params, layout)
+        expected = expected_of(module.params, layout)
     except manifest.ManifestError as error:
         module.fail_json(msg=f"{error}.")
-    state = snapshot.read_state(hubcache.state_path(params["state_dir"], params["repo"], commit))
-    found: dict[str, Any] = {
-        "repo": params["repo"],
-        "commit": commit,
-        "snapshot": str(layout.snapshot(commit)),
-        "verified": state.get("verified"),
-        "download": state.get("download") or {},
-        "copy": state.get("copy") or {},
-        "free_bytes": snapshot.free_bytes(layout.root),
-        "used_bytes": snapshot.used_bytes(Path(layout.root)),
-        "old_commits": snapshot.old_commits(layout, commit),
-        "left": [path for path in params["lent"] if Path(path).exists()],
-    }
-    if expected:
-        found.update(of_manifest(expected, layout, state, params))
-    else:
-        found.update(without_manifest(commit, layout, params["host"]))
-    module.exit_json(changed=False, weights=found)
+    module.exit_json(changed=False, weights=look(module.params, layout, expected).to_json())
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from ..twinspark.weights.hubcache import Layout, freed_by
 from ..twinspark.weights.manifest import Manifest, ManifestError, from_text
+from ..twinspark.weights.state import OldCommit, State
 from ..twinspark.weights.weights import Seen
 
 
@@ -36,26 +36,12 @@ def look_at(layout: Layout, manifest: Manifest) -> dict[str, Seen]:
     return {entry.path: look(folder / entry.path) for entry in manifest.entries}
 
 
-def sound(state: Any) -> bool:
-    """Whether it has the form of what a host remembers of its last hashing."""
-    if not isinstance(state, dict):
-        return False
-    records, figures = state.get("files", {}), [state.get("download", {}), state.get("copy", {})]
-    if not all(isinstance(found, dict) for found in (records, *figures)):
-        return False
-    numbers = [found.get(key, 0) for found in figures for key in ("bytes", "seconds")]
-    return all(isinstance(r, dict) and isinstance(r.get("stamp", []), list) for r in records.values()) and all(
-        isinstance(number, int | float) for number in numbers
-    )
-
-
-def read_state(path: Path) -> dict[str, Any]:
+def read_state(path: Path) -> State:
     """What the host remembers of its last hashing; empty when that is nothing or nonsense: all is hashed again."""
     try:
-        value = json.loads(path.read_text())
+        return State.from_json(json.loads(path.read_text()))
     except (OSError, ValueError, RecursionError):
-        return {}
-    return value if sound(value) else {}
+        return State()
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -103,11 +89,9 @@ def snapshots(layout: Layout) -> dict[str, list[str]]:
     return found
 
 
-def old_commits(layout: Layout, keep: str) -> list[dict[str, Any]]:
+def old_commits(layout: Layout, keep: str) -> tuple[OldCommit, ...]:
     """Commits other than `keep`, each with the bytes that removing it alone would free."""
     there, sizes = snapshots(layout), blob_sizes(layout)
-    return [
-        {"commit": commit, "frees_bytes": sum(freed_by(there, sizes, [commit]).values())}
-        for commit in there
-        if commit != keep
-    ]
+    return tuple(
+        OldCommit(commit, sum(freed_by(there, sizes, [commit]).values())) for commit in there if commit != keep
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+from ..proof.json_form import from_json
 
 DIVERSITIES = ("identical", "similar", "different")
 FOLDER = "/tmp/twinspark-bench"  # noqa: S108 - inside the engine's container
@@ -50,18 +51,69 @@ class Case:
         return re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
 
 
-def cases(settings: Mapping[str, Any]) -> list[Case]:
-    """The sweep over concurrency with different prompts, then the kinds of prompts at one concurrency.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is measured, and where. concurrency: requests at a time, a case each. diversity: kinds of prompts, each with
+    diversity_concurrency requests at a time. prompts_per_stream: for each request at a time.
 
-    `settings`: concurrency (list), diversity (list), diversity_concurrency, prompts_per_stream.
+    container, unit: the engine's. model: its name at the endpoint. env_file: with the endpoint's key, or empty.
+    power_interval: seconds between two samples.
     """
-    per_stream = int(settings["prompts_per_stream"])
-    width = int(settings["diversity_concurrency"])
-    unknown = [kind for kind in settings["diversity"] if kind not in DIVERSITIES]
+
+    concurrency: tuple[int, ...]
+    diversity: tuple[str, ...]
+    diversity_concurrency: int
+    prompts_per_stream: int
+    output_tokens: int
+    extra_args: tuple[str | int | float, ...] = ()
+    container: str
+    unit: str
+    model: str
+    base_url: str
+    env_file: str = ""
+    power_interval: float = 5
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "vllm_bench") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A case as `run_bench.py` gets it, with its prompts and its command."""
+
+    label: str
+    slug: str
+    concurrency: int
+    diversity: str
+    prompts: int
+    dataset: list[dict[str, Any]]
+    argv: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run_bench.py` gets. folder: of the results on the head; inside: the same in the container."""
+
+    folder: str
+    inside: str
+    container: str
+    unit: str
+    base_url: str
+    env_file: str
+    power_interval: float
+    cases: tuple[Planned, ...]
+
+
+def cases(settings: Settings) -> list[Case]:
+    """The sweep over concurrency with different prompts, then the kinds of prompts at one concurrency."""
+    per_stream, width = settings.prompts_per_stream, settings.diversity_concurrency
+    unknown = [kind for kind in settings.diversity if kind not in DIVERSITIES]
     if unknown:
         raise BenchError(f"vllm_bench_diversity: {', '.join(unknown)} is none of {', '.join(DIVERSITIES)}")
-    sweep = [Case(f"concurrency {n}", int(n), "different", int(n) * per_stream) for n in settings["concurrency"]]
-    kinds = [Case(f"{kind} x{width}", width, kind, width * per_stream) for kind in settings["diversity"]]
+    sweep = [Case(f"concurrency {n}", n, "different", n * per_stream) for n in settings.concurrency]
+    kinds = [Case(f"{kind} x{width}", width, kind, width * per_stream) for kind in settings.diversity]
     found = sweep + kinds
     if not found or any(case.concurrency < 1 or case.prompts < 1 for case in found):
         raise BenchError("vllm_bench: there is nothing to measure: every count must be at least 1")
@@ -92,7 +144,7 @@ def dataset(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def bench_argv(case: Case, settings: Mapping[str, Any]) -> list[str]:
+def bench_argv(case: Case, settings: Settings) -> list[str]:
     """`vllm bench serve ...` in the container. `{model}` stands for the path that the endpoint says it serves.
 
     Token counts come from the endpoint's usage; every answer has the same length, so that cases can be compared.
@@ -100,13 +152,13 @@ def bench_argv(case: Case, settings: Mapping[str, Any]) -> list[str]:
     return [
         "vllm", "bench", "serve",
         "--backend", "openai-chat",
-        "--base-url", str(settings["base_url"]).removesuffix("/v1"),
+        "--base-url", settings.base_url.removesuffix("/v1"),
         "--endpoint", "/v1/chat/completions",
         "--model", "{model}",
-        "--served-model-name", str(settings["model"]),
+        "--served-model-name", settings.model,
         "--dataset-name", "sharegpt",
         "--dataset-path", f"{FOLDER}/{case.slug}.prompts.json",
-        "--sharegpt-output-len", str(settings["output_tokens"]),
+        "--sharegpt-output-len", str(settings.output_tokens),
         "--num-prompts", str(case.prompts),
         "--max-concurrency", str(case.concurrency),
         "--disable-shuffle",
@@ -117,36 +169,30 @@ def bench_argv(case: Case, settings: Mapping[str, Any]) -> list[str]:
         "--save-result",
         "--result-dir", FOLDER,
         "--result-filename", f"{case.slug}.json",
-        *map(str, settings.get("extra_args") or []),
+        *map(str, settings.extra_args),
     ]  # fmt: skip
 
 
-def plan(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    """What `run_bench.py` gets. `settings` further has container, unit, env_file (or empty), power_interval (s)."""
-    found = cases(settings)
-    return {
-        "folder": folder,
-        "inside": FOLDER,
-        "container": settings["container"],
-        "unit": settings["unit"],
-        "base_url": settings["base_url"],
-        "env_file": settings.get("env_file", ""),
-        "power_interval": settings.get("power_interval", 5),
-        "cases": [
-            {
-                "label": case.label,
-                "slug": case.slug,
-                "concurrency": case.concurrency,
-                "diversity": case.diversity,
-                "prompts": case.prompts,
-                "dataset": dataset(case),
-                "argv": bench_argv(case, settings),
-            }
-            for case in found
-        ],
-    }
-
-
-def labels(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The cases' labels, in order."""
-    return [str(entry["label"]) for entry in entries]
+def plan(settings: Settings, folder: str) -> Plan:
+    """All cases with their commands; their results go to `folder`."""
+    return Plan(
+        folder=folder,
+        inside=FOLDER,
+        container=settings.container,
+        unit=settings.unit,
+        base_url=settings.base_url,
+        env_file=settings.env_file,
+        power_interval=settings.power_interval,
+        cases=tuple(
+            Planned(
+                label=case.label,
+                slug=case.slug,
+                concurrency=case.concurrency,
+                diversity=case.diversity,
+                prompts=case.prompts,
+                dataset=dataset(case),
+                argv=bench_argv(case, settings),
+            )
+            for case in cases(settings)
+        ),
+    )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
+
+from ..proof.json_form import from_json, to_json
+from ..proof.values import Findings, Measurement, Requirement, Verdict
 
 ACCEPTANCE = re.compile(
     r"SpecDecoding metrics: Mean acceptance length: (?P<length>[\d.]+),.*?"
@@ -18,26 +22,90 @@ GENERATION = re.compile(r"Avg generation throughput: (?P<rate>[\d.]+) tokens/s, 
 POWER = (("power", "W"), ("sm_clock", "MHz"), ("temperature", "degC"), ("utilisation", "%"))
 
 
-def acceptance(lines: Iterable[str]) -> dict[str, Any]:
-    """Speculative decoding from the engine's log: weighted by drafted tokens, empty where it speaks of none.
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A figure that somebody published for the case of that label; rate: generated tokens/s."""
 
-    Returns accepted and drafted (tokens), rate (0 to 1), length (mean tokens a step) and positions (rate of each).
+    label: str
+    rate: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """Speculative decoding of one case. accepted, drafted: tokens; rate: 0 to 1; length: mean tokens a step.
+
+    positions: the rate at each place in a draft.
     """
+
+    accepted: int
+    drafted: int
+    rate: float
+    length: float
+    positions: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """One column of nvidia-smi's over a case, in the column's unit."""
+
+    mean: float
+    min: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What this project reads of the JSON that `vllm bench serve` leaves. duration: s; throughput: tokens/s."""
+
+    completed: int
+    duration: float
+    total_input_tokens: int
+    total_output_tokens: int
+    output_throughput: float
+    median_ttft_ms: float | None = None
+    p99_ttft_ms: float | None = None
+    median_tpot_ms: float | None = None
+    spec_decode_draft_tokens: int | None = None
+    spec_decode_accepted_tokens: int | None = None
+    spec_decode_acceptance_length: float | None = None
+    spec_decode_per_position_acceptance_rates: tuple[float, ...] | None = None
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "result") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One case with all that was kept of it; `result` is None where vLLM left none."""
+
+    label: str
+    concurrency: int
+    prompts: int
+    result: Result | None
+    engine_log: Sequence[str] = ()
+    power: Mapping[str, Samples] = field(default_factory=dict)
+
+
+def acceptance(lines: Iterable[str]) -> Speculation | None:
+    """Speculative decoding from the engine's log, weighted by drafted tokens; None where it speaks of none."""
     found = [match for match in map(ACCEPTANCE.search, lines) if match and int(match["drafted"])]
     drafted = sum(int(match["drafted"]) for match in found)
     if not drafted:
-        return {}
+        return None
     accepted = sum(int(match["accepted"]) for match in found)
     rows = [[float(value) for value in match["positions"].split(",") if value.strip()] for match in found]
     weights = [int(match["drafted"]) / drafted for match in found]
     width = min(map(len, rows))
-    return {
-        "accepted": accepted,
-        "drafted": drafted,
-        "rate": round(accepted / drafted, 4),
-        "length": round(sum(w * float(match["length"]) for w, match in zip(weights, found, strict=True)), 3),
-        "positions": [round(sum(w * row[n] for w, row in zip(weights, rows, strict=True)), 4) for n in range(width)],
-    }
+    return Speculation(
+        accepted=accepted,
+        drafted=drafted,
+        rate=round(accepted / drafted, 4),
+        length=round(sum(w * float(match["length"]) for w, match in zip(weights, found, strict=True)), 3),
+        positions=tuple(round(sum(w * row[n] for w, row in zip(weights, rows, strict=True)), 4) for n in range(width)),
+    )
 
 
 def generation_rates(lines: Iterable[str]) -> list[tuple[int, float]]:
@@ -45,8 +113,8 @@ def generation_rates(lines: Iterable[str]) -> list[tuple[int, float]]:
     return [(int(m["running"]), float(m["rate"])) for m in map(GENERATION.search, lines) if m]
 
 
-def power(text: str) -> dict[str, dict[str, float]]:
-    """nvidia-smi's csv samples to mean, lowest and highest of each column; "[N/A]" is no sample."""
+def power(text: str) -> dict[str, Samples]:
+    """nvidia-smi's csv samples by column; "[N/A]" is no sample."""
     columns: dict[str, list[float]] = {name: [] for name, _ in POWER}
     for line in text.splitlines():
         for (name, _), cell in zip(POWER, line.split(","), strict=False):
@@ -55,110 +123,114 @@ def power(text: str) -> dict[str, dict[str, float]]:
             except ValueError:
                 continue
     return {
-        name: {"mean": round(fmean(values), 2), "min": min(values), "max": max(values)}
-        for name, values in columns.items()
-        if values
+        name: Samples(round(fmean(values), 2), min(values), max(values)) for name, values in columns.items() if values
     }
 
 
-def speculation(case: Mapping[str, Any]) -> dict[str, Any]:
+def speculation(case: Measured) -> Speculation | None:
     """Acceptance of one case: the engine's counters before and after where the result has them, else its log."""
-    result = case["result"]
-    if result.get("spec_decode_draft_tokens"):
-        return {
-            "accepted": int(result["spec_decode_accepted_tokens"]),
-            "drafted": int(result["spec_decode_draft_tokens"]),
-            "rate": round(result["spec_decode_accepted_tokens"] / result["spec_decode_draft_tokens"], 4),
-            "length": round(float(result["spec_decode_acceptance_length"]), 3),
-            "positions": list(result.get("spec_decode_per_position_acceptance_rates") or []),
-        }
-    return acceptance(case.get("engine_log", []))
+    result = case.result
+    if result and result.spec_decode_draft_tokens:
+        drafted, accepted = result.spec_decode_draft_tokens, result.spec_decode_accepted_tokens
+        length, positions = result.spec_decode_acceptance_length, result.spec_decode_per_position_acceptance_rates
+        if accepted is not None and length is not None:
+            return Speculation(accepted, drafted, round(accepted / drafted, 4), round(length, 3), positions or ())
+    return acceptance(case.engine_log)
 
 
-def case_measurements(case: Mapping[str, Any], published: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def case_measurements(case: Measured, result: Result, published: Published | None) -> list[Measurement]:
     """Numbers of one case with units. Rates are of generated tokens, over the whole case."""
-    result, label = case["result"], case["label"]
-    rate = float(result["output_throughput"])
+    rate = result.output_throughput
     rows: list[tuple[str, float | None, str]] = [
-        ("throughput_per_request", rate / case["concurrency"], "tokens/s"),
-        ("time_to_first_token_median", _seconds(result.get("median_ttft_ms")), "s"),
-        ("time_to_first_token_p99", _seconds(result.get("p99_ttft_ms")), "s"),
-        ("time_per_output_token_median", _seconds(result.get("median_tpot_ms")), "s"),
-        ("output_tokens", result["total_output_tokens"], "tokens"),
-        ("input_tokens", result["total_input_tokens"], "tokens"),
-        ("duration", result["duration"], "s"),
+        ("throughput_per_request", rate / case.concurrency, "tokens/s"),
+        ("time_to_first_token_median", _seconds(result.median_ttft_ms), "s"),
+        ("time_to_first_token_p99", _seconds(result.p99_ttft_ms), "s"),
+        ("time_per_output_token_median", _seconds(result.median_tpot_ms), "s"),
+        ("output_tokens", result.total_output_tokens, "tokens"),
+        ("input_tokens", result.total_input_tokens, "tokens"),
+        ("duration", result.duration, "s"),
     ]
-    spec = speculation(case)
-    if spec:
-        rows += [("acceptance_length", spec["length"], "tokens"), ("acceptance_rate", spec["rate"], "1")]
-    for name, unit in POWER:
-        if name in case.get("power", {}):
-            rows.append((name, case["power"][name]["mean"], unit))
-    first: dict[str, Any] = {"name": "throughput", "subject": label, "value": round(rate, 3), "unit": "tokens/s"}
-    if published:
-        first["published"] = published["rate"]
+    if spec := speculation(case):
+        rows += [("acceptance_length", spec.length, "tokens"), ("acceptance_rate", spec.rate, "1")]
+    rows += [(name, case.power[name].mean, unit) for name, unit in POWER if name in case.power]
+    first = Measurement(
+        "throughput", round(rate, 3), "tokens/s", case.label, published=published.rate if published else None
+    )
     return [first] + [
-        {"name": name, "subject": label, "value": round(float(value), 6), "unit": unit}
-        for name, value, unit in rows
-        if value is not None
+        Measurement(name, round(float(value), 6), unit, case.label) for name, value, unit in rows if value is not None
     ]
 
 
-def case_verdicts(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+def case_verdicts(case: Measured) -> list[Verdict]:
     """A case counts when every request was answered, with tokens."""
-    result, label = case["result"], case["label"]
-    if not result:
+    if not case.result:
         return [
-            {
-                "name": f"{label}: measured",
-                "ok": False,
-                "reason": case.get("error") or "vllm bench serve left no result",
-                "fix": "see the job's log; `twinspark status` tells whether the service answers",
-            }
+            Verdict.of(
+                f"{case.label}: measured",
+                None,
+                Requirement(">=", case.prompts, "requests"),
+                reason="vllm bench serve left no result",
+                fix="see the job's log; `twinspark status` tells whether the service answers",
+            )
         ]
+    fix = "see the engine's log: journalctl -u twinspark-vllm"
     return [
-        {
-            "name": f"{label}: requests answered",
-            "ok": result["completed"] == case["prompts"] and result["total_output_tokens"] > 0,
-            "measured": result["completed"],
-            "required": case["prompts"],
-            "unit": "requests",
-            "reason": f"{result['total_output_tokens']} tokens were generated",
-            "fix": "see the engine's log: journalctl -u twinspark-vllm",
-        }
+        Verdict.of(
+            f"{case.label}: requests answered",
+            case.result.completed,
+            Requirement("==", case.prompts, "requests"),
+            reason=f"{case.result.total_output_tokens} tokens were generated",
+            fix=fix,
+        ),
+        Verdict.of(
+            f"{case.label}: tokens generated",
+            case.result.total_output_tokens,
+            Requirement(">", 0, "tokens"),
+            reason="the requests were answered without a token",
+            fix=fix,
+        ),
     ]
 
 
-def judge(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Measurements, verdicts and evidence, as `twinspark_proof` takes them.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case beside the published figure; all in `unit`, difference: measured minus published."""
 
-    `results`: a case each, with label, concurrency, prompts, `result` (vLLM's JSON, or empty), engine_log (lines),
-    power (as `power` gives it). `published`: {label, rate (tokens/s), source}.
-    """
-    known = {str(entry["label"]): entry for entry in published}
-    measured = [case for case in results if case["result"]]
-    rates = {case["label"]: round(float(case["result"]["output_throughput"]), 3) for case in measured}
-    return {
-        "verdicts": [verdict for case in results for verdict in case_verdicts(case)],
-        "measurements": [m for case in measured for m in case_measurements(case, known.get(case["label"]))],
-        "evidence": {
-            "comparison": [
-                {
-                    "label": label,
-                    "source": known[label].get("source", ""),
-                    "published": known[label]["rate"],
-                    "measured": rate,
-                    "difference": round(rate - known[label]["rate"], 3),
-                    "unit": "tokens/s",
-                }
-                for label, rate in rates.items()
-                if label in known
-            ],
-            "acceptance": {case["label"]: spec for case in measured if (spec := speculation(case))},
-            "engine_rates": {case["label"]: generation_rates(case.get("engine_log", [])) for case in measured},
-            "power": {case["label"]: case["power"] for case in measured if case.get("power")},
-        },
+    label: str
+    source: str
+    published: float
+    measured: float
+    difference: float
+    unit: str = "tokens/s"
+
+
+def compared(label: str, rate: float, published: Published) -> Row:
+    """One row of the comparison."""
+    rate = round(rate, 3)
+    return Row(label, published.source, published.rate, rate, round(rate - published.rate, 3))
+
+
+def judge(cases: Sequence[Measured], published: Sequence[Published]) -> Findings:
+    """What a proof of the stage is made of."""
+    known = {entry.label: entry for entry in published}
+    measured = [(case, case.result) for case in cases if case.result]
+    evidence: dict[str, Any] = {
+        "comparison": [
+            compared(case.label, result.output_throughput, known[case.label])
+            for case, result in measured
+            if case.label in known
+        ],
+        "acceptance": {case.label: spec for case, _ in measured if (spec := speculation(case))},
+        "engine_rates": {case.label: generation_rates(case.engine_log) for case, _ in measured},
+        "power": {case.label: case.power for case, _ in measured if case.power},
     }
+    return Findings(
+        verdicts=tuple(verdict for case in cases for verdict in case_verdicts(case)),
+        measurements=tuple(
+            m for case, result in measured for m in case_measurements(case, result, known.get(case.label))
+        ),
+        evidence=to_json(evidence),
+    )
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,52 @@ LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 
 class LogError(ValueError):
     """A log that is not one of Inspect's, or of a form not known; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of all samples, as the endpoint counted them."""
+
+    input: int
+    output: int
+    reasoning: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Inspect's own score and standard error, to be held against those computed from the samples."""
+
+    accuracy: float | None
+    stderr: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A log in the few numbers that a proof carries.
+
+    scores: question to the values of its scored samples. samples: all of them, scored or not. seconds: of the wall
+    clock, without the pause of a resumed evaluation. started: ISO 8601.
+    """
+
+    status: str
+    error: str
+    task: str
+    model: str
+    dataset: str | None
+    epochs: int
+    questions: int
+    scorer: str
+    packages: Mapping[str, Any]
+    scores: Mapping[str, list[float]]
+    samples: int
+    errors: tuple[str, ...]
+    limits: tuple[str, ...]
+    retries: int
+    tokens: Tokens
+    started: str | None
+    seconds: float
+    inspect: Own
 
 
 def value_of(value: Any) -> float | None:
@@ -44,13 +91,13 @@ def busy_seconds(samples: Sequence[Mapping[str, Any]]) -> float:
     return round(total, 3)
 
 
-def usage(samples: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Tokens of all samples, as the endpoint counted them. (The log's own sum is written at its very end only.)"""
+def usage(samples: Sequence[Mapping[str, Any]]) -> Tokens:
+    """The samples' tokens. (The log's own sum is written at its very end only.)"""
     total = {"input": 0, "output": 0, "reasoning": 0, "total": 0}
     for entry in (model for sample in samples for model in (sample.get("model_usage") or {}).values()):
         for key in total:
             total[key] += int(entry.get(f"{key}_tokens") or 0)
-    return total
+    return Tokens(**total)
 
 
 def scores_of(samples: Sequence[Mapping[str, Any]], scorer: str) -> dict[str, list[float]]:
@@ -65,12 +112,8 @@ def scores_of(samples: Sequence[Mapping[str, Any]], scorer: str) -> dict[str, li
     return found
 
 
-def summarise(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The reader's `{header, samples}` to status, scores by question, errors, tokens and time.
-
-    `inspect` holds Inspect's own score and standard error, to be held against those computed from the samples.
-    `seconds` are of the wall clock, without the pause of a resumed evaluation.
-    """
+def summarise(raw: Mapping[str, Any]) -> Summary:
+    """The summary of what Inspect's reader printed: `{header, samples}`. Raises LogError."""
     try:
         header, samples = raw["header"], raw["samples"]
         config, dataset = header["eval"]["config"], header["eval"]["dataset"]
@@ -82,26 +125,26 @@ def summarise(raw: Mapping[str, Any]) -> dict[str, Any]:
     scorer = own.get("name") or next(iter((samples[0].get("scores") or {"": 0}) if samples else {"": 0}))
     limit = config.get("limit")
     questions = limit if isinstance(limit, int) else dataset["samples"]
-    return {
-        "status": header["status"],
-        "error": ((header.get("error") or {}).get("message") or "").strip(),
-        "task": header["eval"]["task"],
-        "model": header["eval"]["model"],
-        "dataset": dataset.get("name"),
-        "epochs": config.get("epochs") or 1,
-        "questions": min(questions, dataset["samples"]),
-        "scorer": scorer,
-        "packages": header["eval"].get("packages", {}),
-        "scores": scores_of(samples, scorer),
-        "samples": len(samples),
-        "errors": [f"{s['id']} epoch {s['epoch']}: {first_line(s['error'])}" for s in samples if s.get("error")],
-        "limits": [f"{s['id']} epoch {s['epoch']}: {s['limit']}" for s in samples if s.get("limit")],
-        "retries": sum(int(s.get("retries") or 0) for s in samples),
-        "tokens": usage(samples),
-        "started": stats.get("started_at"),
-        "seconds": busy_seconds(samples),
-        "inspect": {name: (metrics.get(name) or {}).get("value") for name in ("accuracy", "stderr")},
-    }
+    return Summary(
+        status=header["status"],
+        error=((header.get("error") or {}).get("message") or "").strip(),
+        task=header["eval"]["task"],
+        model=header["eval"]["model"],
+        dataset=dataset.get("name"),
+        epochs=config.get("epochs") or 1,
+        questions=min(questions, dataset["samples"]),
+        scorer=scorer,
+        packages=header["eval"].get("packages", {}),
+        scores=scores_of(samples, scorer),
+        samples=len(samples),
+        errors=tuple(f"{s['id']} epoch {s['epoch']}: {first_line(s['error'])}" for s in samples if s.get("error")),
+        limits=tuple(f"{s['id']} epoch {s['epoch']}: {s['limit']}" for s in samples if s.get("limit")),
+        retries=sum(int(s.get("retries") or 0) for s in samples),
+        tokens=usage(samples),
+        started=stats.get("started_at"),
+        seconds=busy_seconds(samples),
+        inspect=Own(*((metrics.get(name) or {}).get("value") for name in ("accuracy", "stderr"))),
+    )
 
 
 def first_line(text: str) -> str:

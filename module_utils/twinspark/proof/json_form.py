@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -59,7 +59,7 @@ def from_json[T](cls: type[T], given: object, where: str) -> T:
 
 
 def read(kind: Any, given: Any, where: str) -> Any:
-    """`given` as `kind`: a scalar, a dataclass, tuple[X, ...], Mapping[str, X], X | Y, Literal or Any."""
+    """`given` as `kind`: a scalar, a dataclass, a sequence or mapping of one kind, X | Y, Literal or Any."""
     origin, inner = get_origin(kind), get_args(kind)
     if kind in (Any, object):
         return given
@@ -78,10 +78,12 @@ def read(kind: Any, given: Any, where: str) -> Any:
         if not isinstance(given, Mapping):
             raise ShapeError(f"{where} must be a mapping, not {shown(given)}")
         return {key: read(inner[1], value, f"{where}: {key}") if inner else value for key, value in given.items()}
-    if origin in (tuple, list):
+    if origin in (tuple, list, Sequence, Collection):
         if not isinstance(given, list | tuple):
             raise ShapeError(f"{where} must be a list, not {shown(given)}")
-        return origin(read(inner[0], value, f"{where}, entry {n}") for n, value in enumerate(given, 1))
+        return (list if origin is list else tuple)(
+            read(inner[0], value, f"{where}, entry {n}") for n, value in enumerate(given, 1)
+        )
     return _scalar(kind, given, where)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, Self
 from .json_form import SPARSE, ShapeError, from_json, shown, to_json
 from .requirement import Requirement, number, text_of
 
-__all__ = ["SCHEMA", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "number", "sentence",
-           "sentences", "text_of"]  # fmt: skip
+__all__ = ["SCHEMA", "Findings", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "number",
+           "sentence", "sentences", "text_of"]  # fmt: skip
 
 SCHEMA = 2
 READABLE = (1, SCHEMA)  # schema 1 said `cure` for `fix`, and its requirements were text or bare numbers
@@ -113,6 +113,23 @@ class Verdict:
         said = {} if ok else {"reason": reason, "fix": fix, "cause": cause}
         return cls(name, ok, measured, required, required.unit, blocks=blocks, **said)
 
+    @classmethod
+    def told(  # noqa: PLR0913 - a verdict has this many parts
+        cls,
+        name: str,
+        ok: bool,
+        measured: Any,
+        required: str,
+        *,
+        reason: str = "",
+        fix: str = "",
+        blocks: bool = True,
+        cause: str = "",
+    ) -> Self:
+        """A judgement that no machine can repeat: `required` in words. Reason, fix, cause only where not ok."""
+        said = {} if ok else {"reason": reason, "fix": fix, "cause": cause}
+        return cls(name, ok, measured, Requirement("words", required), blocks=blocks, **said)
+
     @property
     def stops(self) -> bool:
         """Whether it stops the line."""
@@ -137,6 +154,16 @@ class Verdict:
             if not isinstance(required, Mapping) and told is not None and told is not given.get("ok"):
                 parts["required"] = Requirement("words", required, str(unit))  # the judge knew more than the figure
         return from_json(cls, parts, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a stage found: what its proof is made of, apart from what the proof is bound to."""
+
+    verdicts: tuple[Verdict, ...]
+    measurements: tuple[Measurement, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def lab():
     lab.until(lab.head, f"[ -n \"$(ss -Hltn 'sport = :{HUB}')\" ]")
     ask = (
         "import sys,json; sys.path.insert(0,sys.argv[1])\n"
-        "from core import hubapi,manifest\n"
+        "from core.twinspark_host import hubapi\n"
+        "from core.twinspark.weights import manifest\n"
         "i=hubapi.read_info(hubapi.Question(sys.argv[2],sys.argv[3],sys.argv[4]))\n"
         "print(manifest.from_hub(i,sys.argv[3],sys.argv[4]).dump())"
     )

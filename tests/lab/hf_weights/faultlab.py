@@ -185,12 +185,13 @@ class Lab:
         """What twinspark_weights_info judges, from the same functions."""
         text = (
             "import sys,json; sys.path.insert(0,sys.argv[1])\n"
-            "from core import snapshot,weights,hubcache\n"
+            "from core.twinspark_host import snapshot\n"
+            "from core.twinspark.weights import hubcache,weights\n"
             "l=hubcache.Layout(sys.argv[2],sys.argv[3]); m=snapshot.read_manifest(l.manifest(sys.argv[4]))\n"
             "s=snapshot.read_state(hubcache.state_path(sys.argv[2]+'/state',sys.argv[3],sys.argv[4]))\n"
             "j=weights.judge(m,s,snapshot.look_at(l,m))\n"
             "print(json.dumps({'state':j.state,'files':j.files,'complaint':weights.complaint(j),"
-            "'copy':s.get('copy'),'download':s.get('download')}))"
+            "**{k:v for k,v in s.to_json().items() if k in ('copy','download')}}))"
         )
         return json.loads(self.python(host, text, f"{BASE}/program", home, REPO, COMMIT))
 

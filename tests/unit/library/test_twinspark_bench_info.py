@@ -17,8 +17,8 @@ def test_a_benchmark_half_done_says_which_case_is_missing(run_module, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"folder": str(tmp_path), "cases": cases}))
     (tmp_path / "c1.json").write_text(json.dumps(BENCH))
     answer = run_module("twinspark_bench_info", plan=str(tmp_path / "plan.json"))
-    assert [v["ok"] for v in answer["judgement"]["verdicts"]] == [True, False]
-    assert answer["judgement"]["verdicts"][1]["name"] == "concurrency 2: measured"
+    assert [v["ok"] for v in answer["judgement"]["verdicts"]] == [True, True, False]
+    assert answer["judgement"]["verdicts"][2]["name"] == "concurrency 2: measured"
     assert [Path(f["path"]).name for f in answer["judgement"]["evidence"]["files"]] == ["c1.json"]
 
 

@@ -3,10 +3,16 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
+import yaml
+
+from .weights_pair import told
 
 COMMIT = "1" * 40
 
@@ -151,9 +157,12 @@ def directory(program, tmp_path):
     layout.manifest(COMMIT).write_text(sizes_of(sizes, "o/n", COMMIT).dump())
     spec = {
         "home": layout.home, "state_dir": str(tmp_path / "state"), "repo": "o/n", "commit": COMMIT, "threads": 1,
-        "rehash": False, "ref": "main", "reserve_gib": 0, "source_dir": str(source),
+        "rehash": False, "ref": "main", "reserve_gib": 0, "source_dir": str(source), "stall_seconds": 1, "attempts": 1,
+        "longest_pause": 1, "endpoint": "", "token_file": "", "client": "", "xet": False, "workers": 1,
+        "environment": {},
     }  # fmt: skip
-    return SimpleNamespace(source=source, contents=contents, layout=layout, fetch=lambda: program("fetch").run(spec))
+    fetch = told(program, "Fetch", spec)
+    return SimpleNamespace(source=source, contents=contents, layout=layout, fetch=lambda: program("fetch").run(fetch))
 
 
 @pytest.fixture
@@ -208,3 +217,39 @@ def test_a_directory_s_file_is_read_even_where_a_snapshot_shows_another_of_its_l
     shown.write_bytes(b"9" * 3000)
     directory.fetch()
     assert whole(directory)
+
+
+@pytest.fixture
+def laid_down(root, tmp_path):
+    """The program with those files only that the role lists, as it lies on a host. Returns how to run it."""
+    told = yaml.safe_load((root / "roles/hf_weights/vars/main.yml").read_text())
+    program = root / "roles/hf_weights/files/twinspark_weights"
+    files = {f"{name}.py": program / f"{name}.py" for name in told["__hf_weights_own"]}
+    files |= {f"core/{name}.py": root / f"module_utils/{name}.py" for name in told["__hf_weights_core"]}
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, tmp_path / name)
+
+    def run(verb, spec):
+        argv = [sys.executable, str(tmp_path), verb, json.dumps(spec)]
+        return subprocess.run(argv, capture_output=True, text=True, check=False, env={}, cwd="/")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({}, "spec: home is missing"),
+        ({"home": "/h", "state_dir": "/s", "repo": "o/n", "commit": "c", "threads": "two"}, "threads must be a whole"),
+        (
+            {"home": "/nowhere", "state_dir": "/s", "repo": "o/n", "commit": "c", "threads": 2},
+            "there is no manifest of o/n at c here",
+        ),
+    ],
+)
+def test_the_files_that_the_role_lists_are_enough_and_a_wrong_spec_is_one_sentence(laid_down, spec, sentence):
+    done = laid_down("verify", spec)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("verify: ")
+    assert sentence in done.stdout

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from .weights_pair import COMMIT, FABRIC, HEAD, MINE, TOTAL, flip
+from .weights_pair import COMMIT, HEAD, MINE, TOTAL, flip
 
 
 def asked(pair, path, *, source="127.0.1.1", method="GET", headers=None, nonce=None):
@@ -73,8 +73,7 @@ def test_the_secret_never_crosses_the_rail(pair, monkeypatch):
 def test_it_ends_by_itself_when_nobody_is_connected_and_leaves_no_secret(pair):
     pair.close()
     pair.servers.clear()
-    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
-    pair.program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 0.1})
+    pair.program("serve").run(pair.served(0.1))
     assert not (pair.folder / "head.secret").exists()
     socket.create_server(("127.0.0.1", pair.port)).close()
 
@@ -82,8 +81,7 @@ def test_it_ends_by_itself_when_nobody_is_connected_and_leaves_no_secret(pair):
 def test_who_does_not_know_the_secret_keeps_no_server_alive(pair):
     pair.close()
     pair.servers.clear()
-    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
-    spec |= {"secret_file": pair.secret("head"), "idle_seconds": 1}
+    spec = pair.served(1)
     server = threading.Thread(target=pair.program("serve").run, args=(spec,), daemon=True)
     server.start()
     end = time.monotonic() + 20
@@ -103,8 +101,7 @@ def test_a_host_that_only_hashes_keeps_the_server_waiting_for_it(program, pair, 
     pair.close()
     pair.servers.clear()
     flip(pair.other.blobs / pair.entry("b").blob)
-    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
-    spec |= {"secret_file": pair.secret("head"), "idle_seconds": 2}
+    spec = pair.served(2)
     threading.Thread(target=program("serve").run, args=(spec,), daemon=True).start()
     hashing = program("store").sums_of
 
@@ -128,9 +125,8 @@ def test_what_a_peer_sends_stands_in_the_log_as_text(pair, capsys):
 
 
 def test_a_port_in_use_is_told_with_its_fix(program, pair):
-    spec = {"home": pair.head.home, "repo": "o/n", "commit": COMMIT, "fabric": FABRIC, "port": pair.port}
     with pytest.raises(program("job").Failure, match=r"at any rail, first rail1 \(127.0.0.1\): .*hf_weights_port"):
-        program("serve").run({**spec, "secret_file": pair.secret("head"), "idle_seconds": 9})
+        program("serve").run(pair.served(9))
 
 
 def test_a_rail_that_the_head_can_t_listen_on_leaves_the_work_to_the_other(pair):

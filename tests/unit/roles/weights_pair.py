@@ -12,9 +12,27 @@ COMMIT = "1" * 40
 KIB = 1024
 SIZES = {"config.json": 300, "empty": 0, "a": 3000 * KIB, "b": 2000 * KIB, "deep/c": 1000 * KIB + 7}
 TOTAL = sum(SIZES.values())
-HEAD = [{"name": "rail1", "address": "127.0.0.1"}, {"name": "rail2", "address": "127.0.0.2"}]
-MINE = [{"name": "rail1", "address": "127.0.1.1"}, {"name": "rail2", "address": "127.0.1.2"}]
-FABRIC = [{"rails": HEAD}, {"rails": MINE}]
+
+
+def rail(name, address):
+    """A rail as the fabric has it, of which the copy needs the name and the address."""
+    more = {"interface": "lo", "hca": "", "subnet": "127.0.0.0/8", "prefix": 8, "cidr": f"{address}/8"}
+    return {"name": name, "address": address, **more}
+
+
+def host(name, rank, rails):
+    return {"host": name, "rank": rank, "management": name, "user": "spark", "rails": rails}
+
+
+HEAD = [rail("rail1", "127.0.0.1"), rail("rail2", "127.0.0.2")]
+MINE = [rail("rail1", "127.0.1.1"), rail("rail2", "127.0.1.2")]
+FABRIC = [host("head", 0, HEAD), host("other", 1, MINE)]
+
+
+def told(program, verb, given):
+    """What a verb of the program is told, as a value, from its JSON."""
+    kind = getattr(program("spec"), verb)
+    return program("core.twinspark.proof.json_form").from_json(kind, given, "spec")
 
 
 class Pair:
@@ -60,12 +78,16 @@ class Pair:
         return str(path)
 
     def serve(self, rails=HEAD):
-        fabric = [{"rails": rails}, *FABRIC[1:]]
-        spec = {"home": self.head.home, "repo": "o/n", "commit": COMMIT, "fabric": fabric, "port": self.port}
-        new = self.program("serve").servers({**spec, "secret_file": self.secret("head")})
+        new = self.program("serve").servers(self.served(9, fabric=[host("head", 0, rails), *FABRIC[1:]]))
         self.servers = [server for server in self.servers if server.fileno() != -1] + new
         for server in new:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def served(self, idle_seconds, fabric=FABRIC):
+        """What the head's end is told."""
+        spec = {"home": self.head.home, "repo": "o/n", "commit": COMMIT, "fabric": fabric, "port": self.port}
+        more = {"secret_file": self.secret("head"), "idle_seconds": idle_seconds}
+        return told(self.program, "Serve", {**spec, **more})
 
     def close(self, *which):
         for number in which or range(len(self.servers)):
@@ -80,7 +102,7 @@ class Pair:
             "longest_pause": 0.05, "rail_patience": 1, "reserve_gib": 0, "stall_seconds": 0.5,
             "secret_file": self.secret("other"), **more,
         }  # fmt: skip
-        self.program("pull").run(spec)
+        self.program("pull").run(told(self.program, "Pull", spec))
         return self.state()["copy"]
 
     def state(self):

@@ -10,25 +10,33 @@ import errno
 import json
 import signal
 import sys
-from typing import Any
 
 import fetch
 import pull
 import serve
+import spec
 import verify
+from core.twinspark.proof.json_form import ShapeError, from_json
 from job import Failure, say, stopped
 
-VERBS = {"fetch": fetch.run, "pull": pull.run, "serve": serve.run, "verify": verify.run}
+
+def run(verb: str, given: object) -> None:
+    """Do it. Raises ShapeError for a SPEC that is not the verb's, KeyError for a verb that there is none."""
+    {
+        "fetch": lambda: fetch.run(from_json(spec.Fetch, given, "spec")),
+        "pull": lambda: pull.run(from_json(spec.Pull, given, "spec")),
+        "serve": lambda: serve.run(from_json(spec.Serve, given, "spec")),
+        "verify": lambda: verify.run(from_json(spec.Verify, given, "spec")),
+    }[verb]()
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0: all is as it should be. 1: the last line of output says what is not, and the fix."""
     verb, text = arguments
-    spec: dict[str, Any] = json.loads(text)
     signal.signal(signal.SIGTERM, stopped)
     try:
-        VERBS[verb](spec)
-    except Failure as failure:
+        run(verb, json.loads(text))
+    except (Failure, ShapeError) as failure:
         say(f"{verb}: {failure}.")
         return 1
     except OSError as error:

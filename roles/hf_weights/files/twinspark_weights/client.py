@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.twinspark.weights.hubcache import Layout
 from core.twinspark.weights.manifest import Entry, Manifest
@@ -17,6 +17,7 @@ from job import Failure, Progress, say
 
 if TYPE_CHECKING:
     from fetch import Verifier
+    from spec import Fetch
 
 POLL = 0.5  # seconds between two looks at a running client
 BATCH = 400  # files named on one command line
@@ -44,7 +45,7 @@ def literal(path: str) -> str:
 class Client:
     """Downloads into a cache of its own in staging, so that nothing has its final name before it is verified."""
 
-    def __init__(self, folder: Path, manifest: Manifest, spec: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, spec: Fetch) -> None:
         self.home, self.manifest, self.spec = folder, manifest, spec
         self.layout = Layout(str(folder), manifest.repo)
         self.failures = 0
@@ -54,8 +55,8 @@ class Client:
         """The client's command line. Named files are patterns to it when there are several."""
         files = list(names) if len(names) == 1 else [literal(name) for name in names]
         return [
-            self.spec["client"], "download", self.manifest.repo, *files, "--revision", self.manifest.commit,
-            "--cache-dir", str(self.layout.root.parent), "--max-workers", str(self.spec["workers"]), "--quiet",
+            self.spec.client, "download", self.manifest.repo, *files, "--revision", self.manifest.commit,
+            "--cache-dir", str(self.layout.root.parent), "--max-workers", str(self.spec.workers), "--quiet",
         ]  # fmt: skip
 
     def environment(self) -> dict[str, str]:
@@ -64,16 +65,16 @@ class Client:
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(self.home),
             "HF_HOME": str(self.home),
-            "HF_ENDPOINT": self.spec["endpoint"],
-            "HF_TOKEN_PATH": self.spec["token_file"] or str(self.home / "no-token"),
-            "HF_HUB_DISABLE_XET": "0" if self.spec["xet"] else "1",
-            "HF_HUB_DOWNLOAD_TIMEOUT": str(self.spec["stall_seconds"]),
-            "HF_HUB_ETAG_TIMEOUT": str(self.spec["stall_seconds"]),
+            "HF_ENDPOINT": self.spec.endpoint,
+            "HF_TOKEN_PATH": self.spec.token_file or str(self.home / "no-token"),
+            "HF_HUB_DISABLE_XET": "0" if self.spec.xet else "1",
+            "HF_HUB_DOWNLOAD_TIMEOUT": str(self.spec.stall_seconds),
+            "HF_HUB_ETAG_TIMEOUT": str(self.spec.stall_seconds),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "DO_NOT_TRACK": "1",
-            **self.spec["environment"],
+            **{name: str(value) for name, value in self.spec.environment.items()},
         }
 
     def bytes_on_disk(self) -> int:
@@ -120,7 +121,7 @@ class Client:
             self._judge(log.read_text(errors="replace"), now > before)
 
     def _watch(self, process: Process, batch: Sequence[Entry], verifier: Verifier, progress: Progress) -> None:
-        patience = 4 * self.spec["stall_seconds"]
+        patience = 4 * self.spec.stall_seconds
         size, moved = -1, time.monotonic()
         while process.poll() is None:
             time.sleep(POLL)
@@ -144,16 +145,16 @@ class Client:
 
     def _judge(self, log: str, moved: bool) -> None:
         """The client failed: give up with its reason in clear words, or wait and let the caller try again."""
-        meaning = hubapi.client_answer(log, self.manifest.repo, self.manifest.commit, bool(self.spec["token_file"]))
+        meaning = hubapi.client_answer(log, self.manifest.repo, self.manifest.commit, bool(self.spec.token_file))
         if not meaning.retry:
             raise Failure(meaning.words)
         self.failures = 0 if moved else self.failures + 1
         why = meaning.words
-        if self.failures >= self.spec["attempts"]:
+        if self.failures >= self.spec.attempts:
             raise Failure(
                 f"the client failed {self.failures} times without a byte of progress ({why}). Look at the head's way "
-                f"to {self.spec['endpoint']}, and run again: what came is kept"
+                f"to {self.spec.endpoint}, and run again: what came is kept"
             )
-        wait = hubapi.pause(self.failures, None, self.spec["longest_pause"])
+        wait = hubapi.pause(self.failures, None, self.spec.longest_pause)
         say(f"the client ended with: {why}; resuming in {wait:.0f} s")
         time.sleep(wait)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
 from core.twinspark.weights.manifest import Entry
+from core.twinspark.weights.state import Transfer
 from hashing import CHUNK, Hasher, Sums, write_all
 from job import Failure, Progress
+from spec import Fetch
 from store import Store
 
 
@@ -53,16 +53,16 @@ def staged_name(entry: Entry) -> str:
     return f"{hashlib.sha256(entry.path.encode()).hexdigest()}.copy"
 
 
-def copy_all(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:
+def copy_all(store: Store, needed: list[Entry], spec: Fetch) -> Transfer:
     """Everything that is needed, from `source_dir`."""
-    source = Path(spec["source_dir"])
+    source = Path(spec.source_dir)
     total = sum(entry.size for entry in needed)
     sizes = {staged_name(entry): entry.size for entry in needed}
     store.clear_staging(keep=sizes)
     came = total - store.staged_bytes(sizes)
-    store.require_space(came, spec["reserve_gib"])
+    store.require_space(came, spec.reserve_gib)
     started = time.monotonic()
-    with Progress(total, "copy from directory") as progress, ThreadPoolExecutor(spec["threads"]) as pool:
+    with Progress(total, "copy from directory") as progress, ThreadPoolExecutor(spec.threads) as pool:
 
         def work(entry: Entry) -> Sums:
             return copy_one(source / entry.path, store, entry, progress)
@@ -71,9 +71,4 @@ def copy_all(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict
             if entry.blob and not entry.accepts(sums.sha256, sums.git_sha1):
                 raise Failure(f"{source / entry.path} is not what the manifest says (sha256 {sums.sha256})")
             store.publish([entry], store.layout.staging / staged_name(entry), sums)
-    return {
-        "bytes": came,
-        "seconds": round(time.monotonic() - started, 3),
-        "refetched": [],
-        "from": str(source),
-    }
+    return Transfer(bytes=came, seconds=round(time.monotonic() - started, 3), source=str(source))

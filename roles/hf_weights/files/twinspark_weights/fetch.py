@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from client import Client
 from core.twinspark.weights.hubcache import Layout
 from core.twinspark.weights.manifest import Entry
+from core.twinspark.weights.state import Transfer
 from core.twinspark.weights.weights import duplicates
 from core.twinspark_host import snapshot
 from directory import copy_all
 from hashing import Sums, sums_of
 from job import Failure, Progress, only_one, say, say_replaced
+from spec import Fetch
 from store import Store
 
 
@@ -28,7 +29,7 @@ class Verifier:
         self.total = sum(entries[0].size for entries in self.waiting.values())
         self.refetched: list[str] = []
         self._pool = ThreadPoolExecutor(threads)
-        self._running: dict[str, Any] = {}
+        self._running: dict[str, tuple[Entry, Path, Future[Sums]]] = {}
 
     @property
     def published(self) -> int:
@@ -49,7 +50,7 @@ class Verifier:
         for blob, (entry, path, future) in list(self._running.items()):
             if not (wait or future.done()):
                 continue
-            sums: Sums = future.result()
+            sums = future.result()
             del self._running[blob]
             if entry.accepts(sums.sha256, sums.git_sha1):
                 self.store.publish(self.waiting.pop(blob), path, sums)
@@ -68,12 +69,12 @@ class Verifier:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def download(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:
+def download(store: Store, needed: list[Entry], spec: Fetch) -> Transfer:
     """Everything that is needed, by the Hub's client."""
     client = Client(store.layout.staging / "hub", store.manifest, spec)
-    verifier = Verifier(store, needed, spec["threads"])
+    verifier = Verifier(store, needed, spec.threads)
     before = client.bytes_on_disk()
-    store.require_space(max(0, verifier.total - before), spec["reserve_gib"])
+    store.require_space(max(0, verifier.total - before), spec.reserve_gib)
     started = time.monotonic()
     with Progress(verifier.total, "download") as progress:
         try:
@@ -82,33 +83,28 @@ def download(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict
         finally:
             verifier.close()
     client.clear()
-    return {
-        "bytes": max(0, verifier.total - before),
-        "seconds": round(time.monotonic() - started, 3),
-        "refetched": verifier.refetched,
-        "from": spec["endpoint"],
-    }
+    return Transfer(
+        bytes=max(0, verifier.total - before),
+        seconds=round(time.monotonic() - started, 3),
+        refetched=tuple(verifier.refetched),
+        source=spec.endpoint,
+    )
 
 
-def run(spec: Mapping[str, Any]) -> None:
+def run(spec: Fetch) -> None:
     """Bring the snapshot of a manifest into the cache, verified."""
-    layout = Layout(spec["home"], spec["repo"])
-    path = layout.manifest(spec["commit"])
+    layout = Layout(spec.home, spec.repo)
+    path = layout.manifest(spec.commit)
     manifest = snapshot.read_manifest(path)
     if manifest is None:
         raise Failure(f"{path} is missing or no manifest. Run the stage again, which makes it")
     with only_one(layout.own / "lock"):
-        store = Store(spec["home"], spec["state_dir"], manifest)
-        needed, wrong = store.adopt(rehash=spec["rehash"], repair=True, threads=spec["threads"])
-        figures: dict[str, Any] = {}
-        if needed and spec["source_dir"]:
-            figures = copy_all(store, needed, spec)
-        elif needed:
-            figures = download(store, needed, spec)
-        if figures:
-            figures["replaced"] = wrong
-            store.finish(spec["ref"], download=figures)
+        store = Store(spec.home, spec.state_dir, manifest)
+        needed, wrong = store.adopt(rehash=spec.rehash, repair=True, threads=spec.threads)
+        if needed:
+            figures = (copy_all if spec.source_dir else download)(store, needed, spec)
+            store.finish(spec.ref, download=replace(figures, replaced=tuple(wrong)))
             say_replaced(wrong)
         else:
-            store.finish(spec["ref"])
+            store.finish(spec.ref)
         say(f"verified: {len(manifest.entries)} files, {manifest.total} bytes, commit {manifest.commit}")

@@ -7,17 +7,19 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from core.twinspark.weights import weights
 from core.twinspark.weights.hubcache import Layout
 from core.twinspark.weights.manifest import Entry
+from core.twinspark.weights.state import Fault, Transfer
+from core.twinspark.weights.weights import Way
 from core.twinspark_host import hubapi, snapshot
 from hashing import CHUNK, Hasher, Sums, read_through, write_all
 from job import Failure, Progress, only_one, say, say_replaced
+from spec import Pull
 from store import Store
 from wire import BarredRailError, BrokenRailError, Rail, RefusedError
 
@@ -30,28 +32,28 @@ class Copy:
     """What the streams of one copy share."""
 
     store: Store
-    spec: Mapping[str, Any]
+    spec: Pull
     secret: str
     progress: Progress
     waiting: dict[str, list[Entry]]
-    ways: list[Mapping[str, str]]
+    ways: list[Way]
     changed: threading.Condition = field(default_factory=threading.Condition)
     failure: list[BaseException] = field(default_factory=list)
     refetched: list[str] = field(default_factory=list)
     barred: set[str] = field(default_factory=set)
-    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
     last: str = "none leads to the head"
 
     def __post_init__(self) -> None:
         self.queue = weights.queue_of(entries[0] for entries in self.waiting.values())
         self.in_flight = 0
-        self.carried = {way["name"]: 0 for way in self.ways}
+        self.carried = {way.name: 0 for way in self.ways}
         self.waited = dict.fromkeys(range(len(self.ways)), 0.0)  # by stream, seconds for nothing since its last bytes
 
     def over(self) -> bool:
         """Whether nothing is left to do for any stream, or every one that is left has waited long enough."""
         with self.changed:
-            hopeless = all(seconds > self.spec["rail_patience"] for seconds in self.waited.values())
+            hopeless = all(seconds > self.spec.rail_patience for seconds in self.waited.values())
             return bool(self.failure) or not (self.queue or self.in_flight) or hopeless
 
     def take(self) -> Entry | None:
@@ -93,8 +95,8 @@ class Copy:
     def broke(self, number: int, name: str, error: Exception, waited: float) -> None:
         """A stream's rail failed after it had waited so many seconds more for nothing. The proof tells of it."""
         with self.changed:
-            fault = self.faults.setdefault(name, {"times": 0})
-            fault.update(times=fault["times"] + 1, last=str(error))
+            times = self.faults[name].times if name in self.faults else 0
+            self.faults[name] = Fault(times + 1, str(error))
             self.last = f"{name}: {error}"
             self.waited[number] += waited
             self.changed.notify_all()
@@ -134,15 +136,15 @@ class Stream:
 
     copy: Copy
     number: int
-    way: Mapping[str, str]
+    way: Way
 
     def __post_init__(self) -> None:
         self.buffer = memoryview(mmap.mmap(-1, CHUNK))
 
     def run(self) -> None:
         """Work through the queue until it is over. A rail that fails is tried again and again, a barred one is not."""
-        copy, name, failures, said = self.copy, self.way["name"], 0, ""
-        longest = min(RAIL_PAUSE, copy.spec["longest_pause"])
+        copy, name, failures, said = self.copy, self.way.name, 0, ""
+        longest = min(RAIL_PAUSE, copy.spec.longest_pause)
         try:
             while not copy.over():
                 rail = Rail(copy.spec, self.way, copy.secret)
@@ -216,20 +218,20 @@ def why_not(copy: Copy) -> Failure:
     )
 
 
-def secret_of(spec: Mapping[str, Any]) -> str:
+def secret_of(spec: Pull) -> str:
     """What this copy's two ends share. Gone when another job has just done the work."""
-    return Path(spec["secret_file"]).read_text().strip()
+    return Path(spec.secret_file).read_text().strip()
 
 
-def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) -> dict[str, Any]:
+def copy_over_rails(store: Store, needed: list[Entry], spec: Pull) -> Transfer:
     """Everything that is needed, in several streams over every rail. Returns what was measured."""
     waiting = weights.duplicates(needed)
     total = sum(entries[0].size for entries in waiting.values())
     sizes = {f"{blob}.part": entries[0].size for blob, entries in waiting.items()}
     store.clear_staging(keep=sizes)
     staged = store.staged_bytes(sizes)
-    store.require_space(total - staged, spec["reserve_gib"])
-    ways = weights.streams_of(weights.rails_between(spec["head"], spec["mine"]), spec["streams"])
+    store.require_space(total - staged, spec.reserve_gib)
+    ways = weights.streams_of(weights.rails_between(spec.head, spec.mine), spec.streams)
     started = time.monotonic()
     with Progress(total, "copy over the rails") as progress:
         copy = Copy(store, spec, secret_of(spec), progress, waiting, ways)
@@ -240,21 +242,21 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Mapping[str, Any]) 
         raise copy.failure[0]
     if copy.queue or copy.in_flight:
         raise why_not(copy)
-    return {
-        "bytes": total - staged,
-        "seconds": round(time.monotonic() - started, 3),
-        "streams": len(ways),
-        "rails": copy.carried,
-        "rail_faults": copy.faults,
-        "refetched": copy.refetched,
-    }
+    return Transfer(
+        bytes=total - staged,
+        seconds=round(time.monotonic() - started, 3),
+        streams=len(ways),
+        rails=dict(copy.carried),
+        rail_faults=dict(copy.faults),
+        refetched=tuple(copy.refetched),
+    )
 
 
 @contextlib.contextmanager
-def wanted(spec: Mapping[str, Any]) -> Iterator[None]:
+def wanted(spec: Pull) -> Iterator[None]:
     """Let the head know now and then that its files are still wanted: hashing what is here may outlast its patience."""
     over = threading.Event()
-    ways = weights.rails_between(spec["head"], spec["mine"])
+    ways = weights.rails_between(spec.head, spec.mine)
 
     def knock() -> None:
         while not over.wait(KNOCK):
@@ -282,23 +284,22 @@ def gone_after(secret: Path) -> Iterator[None]:
         secret.unlink(missing_ok=True)
 
 
-def run(spec: Mapping[str, Any]) -> None:
+def run(spec: Pull) -> None:
     """Bring the snapshot of a manifest from the head into the cache, verified."""
-    layout = Layout(spec["home"], spec["repo"])
-    path = layout.manifest(spec["commit"])
+    layout = Layout(spec.home, spec.repo)
+    path = layout.manifest(spec.commit)
     manifest = snapshot.read_manifest(path)
     if manifest is None or not manifest.complete:
         raise Failure(f"{path} is missing or no complete manifest. Run the stage again, which brings it from the head")
     os.umask(0o022)
-    with only_one(layout.own / "lock"), gone_after(Path(spec["secret_file"])):
-        store = Store(spec["home"], spec["state_dir"], manifest)
+    with only_one(layout.own / "lock"), gone_after(Path(spec.secret_file)):
+        store = Store(spec.home, spec.state_dir, manifest)
         with wanted(spec):
-            needed, wrong = store.adopt(rehash=spec["rehash"], repair=True, threads=spec["threads"])
+            needed, wrong = store.adopt(rehash=spec.rehash, repair=True, threads=spec.threads)
         if needed:
             figures = copy_over_rails(store, needed, spec)
-            figures["replaced"] = wrong
-            store.finish(spec["ref"], copy=figures)
+            store.finish(spec.ref, copy=replace(figures, replaced=tuple(wrong)))
             say_replaced(wrong)
         else:
-            store.finish(spec["ref"])
+            store.finish(spec.ref)
         say(f"verified: {len(manifest.entries)} files, {manifest.total} bytes, commit {manifest.commit}")

@@ -21,6 +21,7 @@ from core.twinspark.weights.hubcache import Layout
 from core.twinspark.weights.weights import rails_to_serve
 from core.twinspark_host import snapshot
 from job import Failure, say
+from spec import Serve
 
 POLL = 1.0
 PATIENCE = 60  # seconds that a peer may take nothing or ask nothing
@@ -137,32 +138,30 @@ class Server(socketserver.ThreadingTCPServer):
         return 0.0 if self.connected else now - self.quiet_since
 
 
-def servers(spec: Mapping[str, Any]) -> list[Server]:
+def servers(spec: Serve) -> list[Server]:
     """One for each rail of the head that can be listened on. Failure when there is none, or nothing to serve."""
-    layout = Layout(spec["home"], spec["repo"])
-    manifest = snapshot.read_manifest(layout.manifest(spec["commit"]))
+    layout = Layout(spec.home, spec.repo)
+    manifest = snapshot.read_manifest(layout.manifest(spec.commit))
     if manifest is None:
-        raise Failure(
-            f"{layout.manifest(spec['commit'])} is missing or no manifest. Run the stage again, which makes it"
-        )
+        raise Failure(f"{layout.manifest(spec.commit)} is missing or no manifest. Run the stage again, which makes it")
     blobs = {entry.blob: layout.blobs / entry.blob for entry in manifest.entries if entry.blob}
-    secret = Path(spec["secret_file"]).read_text().strip()
+    secret = Path(spec.secret_file).read_text().strip()
     found, refused = [], []
-    for rail in rails_to_serve(spec["fabric"]):
+    for rail in rails_to_serve(spec.fabric):
         try:
-            found.append(Server((rail["address"], spec["port"]), frozenset(rail["peers"]), blobs, secret))
+            found.append(Server((rail.address, spec.port), rail.peers, blobs, secret))
         except OSError as error:
-            refused.append(f"{rail['name']} ({rail['address']}): {error.strerror}")
-            say(f"port {spec['port']} can't be listened on at {refused[-1]}")
+            refused.append(f"{rail.name} ({rail.address}): {error.strerror}")
+            say(f"port {spec.port} can't be listened on at {refused[-1]}")
     if not found:
         raise Failure(
-            f"port {spec['port']} can't be listened on at any rail, first {refused[0]}. Set another hf_weights_port if "
+            f"port {spec.port} can't be listened on at any rail, first {refused[0]}. Set another hf_weights_port if "
             "it is in use, and see that the rails have their addresses (twinspark apply --stage network)"
         )
     return found
 
 
-def run(spec: Mapping[str, Any]) -> None:
+def run(spec: Serve) -> None:
     """Serve until told to stop or idle; leave no listener and no secret behind."""
     listening: list[Server] = []
     try:
@@ -170,11 +169,11 @@ def run(spec: Mapping[str, Any]) -> None:
         for server in listening:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             say(f"serving {len(server.blobs)} files on {server.rail} to {', '.join(sorted(server.peers))}")
-        while min(server.idle(time.monotonic()) for server in listening) < spec["idle_seconds"]:
+        while min(server.idle(time.monotonic()) for server in listening) < spec.idle_seconds:
             time.sleep(POLL)
-        say(f"nobody was connected for {spec['idle_seconds']} s")
+        say(f"nobody was connected for {spec.idle_seconds} s")
     finally:
         for server in listening:
             server.shutdown()  # without it, the port stays taken while its thread still looks at it
             server.server_close()
-        Path(spec["secret_file"]).unlink(missing_ok=True)
+        Path(spec.secret_file).unlink(missing_ok=True)

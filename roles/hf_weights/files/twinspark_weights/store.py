@@ -9,13 +9,16 @@ import stat
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Any
 
+from core.twinspark.proof.values import sentence
 from core.twinspark.weights import hubcache, weights
 from core.twinspark.weights.manifest import Entry, Manifest
+from core.twinspark.weights.state import SCHEMA, Record, Transfer
+from core.twinspark.weights.verdicts import space_verdict
 from core.twinspark_host import snapshot
 from core.twinspark_host.files import write_atomically
 from hashing import Sums, sums_of
@@ -37,7 +40,7 @@ class Store:
         self.layout = hubcache.Layout(home, manifest.repo)
         self.state_file = hubcache.state_path(state_dir, manifest.repo, manifest.commit)
         self.state = snapshot.read_state(self.state_file)
-        self.records: dict[str, dict[str, Any]] = self.state.get("files") or {}
+        self.records = dict(self.state.files)
         self._lock = threading.Lock()
         for folder in (self.layout.blobs, self.layout.staging, self.layout.root / "refs"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,10 +80,10 @@ class Store:
 
     def known_good(self, entry: Entry, path: Path) -> bool:
         """Whether the bytes at `path` are, by inode and time, the ones that were hashed and found right."""
-        record = self.records.get(entry.path) or {}
-        if record.get("bad") or not entry.accepts(record.get("sha256", ""), record.get("git_sha1", "")):
+        record = self.records.get(entry.path)
+        if record is None or record.bad or not entry.accepts(record.sha256, record.git_sha1):
             return False
-        return list(record.get("stamp", ())) == list(snapshot.stamp_of(path))
+        return record.stamp == snapshot.stamp_of(path)
 
     def adopt(self, *, rehash: bool, repair: bool, threads: int) -> tuple[list[Entry], list[str]]:
         """Look at every file that is already there.
@@ -145,15 +148,12 @@ class Store:
             self.records.pop(entry.path, None)
         else:
             sha256 = sums.sha256 if sums else ""
-            self.records[entry.path] = {"bad": True, "sha256": sha256, "stamp": list(snapshot.stamp_of(path))}
+            self.records[entry.path] = Record(sha256=sha256, stamp=snapshot.stamp_of(path), bad=True)
 
     def record(self, entry: Entry, sums: Sums) -> None:
         """Remember that the bytes now lying there were hashed."""
-        found: dict[str, Any] = {"size": sums.size, "sha256": sums.sha256, "hashed": now()}
-        if sums.git_sha1:
-            found["git_sha1"] = sums.git_sha1
-        found["stamp"] = list(snapshot.stamp_of(self.resting_place(entry)))
-        self.records[entry.path] = found
+        stamp = snapshot.stamp_of(self.resting_place(entry))
+        self.records[entry.path] = Record(sums.sha256, sums.git_sha1, sums.size, stamp, now())
 
     def publish(self, entries: Iterable[Entry], staged: Path, sums: Sums) -> None:
         """Give verified bytes their final name. `entries` are all the paths that share them."""
@@ -197,13 +197,18 @@ class Store:
                 return
         write_atomically(path, self.manifest.commit)
 
-    def finish(self, ref: str, **figures: Any) -> None:
-        """Link, remember, and check once more by looking that the whole is verified."""
+    def finish(self, ref: str, *, download: Transfer | None = None, copy: Transfer | None = None) -> None:
+        """Link, remember, and check once more by looking that the whole is verified.
+
+        download, copy: what this one took; without, the figures of the last one stay.
+        """
         self.link(ref)
         # Linking may have touched a blob's change time.
         for entry in self.manifest.entries:
-            self.records[entry.path]["stamp"] = list(snapshot.stamp_of(self.resting_place(entry)))
-        self.state.update(figures, verified=now())
+            stamp = snapshot.stamp_of(self.resting_place(entry))
+            self.records[entry.path] = replace(self.records[entry.path], stamp=stamp)
+        last = self.state
+        self.state = replace(last, verified=now(), download=download or last.download, copy=copy or last.copy)
         self.save()
         judgement = weights.judge(self.manifest, self.state, snapshot.look_at(self.layout, self.manifest))
         if judgement.state != "verified":
@@ -211,24 +216,22 @@ class Store:
 
     def save(self) -> None:
         """Write the state file."""
-        self.state.update(
-            schema=weights.SCHEMA,
+        self.state = replace(
+            self.state,
+            schema=SCHEMA,
             repo=self.manifest.repo,
             commit=self.manifest.commit,
             manifest=self.manifest.digest(),
-            files=self.records,
+            files=dict(self.records),
         )
-        write_atomically(self.state_file, json.dumps(self.state, indent=1, sort_keys=True) + "\n")
+        write_atomically(self.state_file, json.dumps(self.state.to_json(), indent=1, sort_keys=True) + "\n")
 
     def require_space(self, needed: int, reserve_gib: float) -> None:
         """Refuse to start what can't end."""
         free = snapshot.free_bytes(self.layout.root)
-        verdict = weights.space_verdict(os.uname().nodename, needed, free, self.layout.home, reserve_gib)
-        if not verdict["ok"]:
-            raise Failure(
-                f"{verdict['name']}: {verdict['measured']} GiB free, {verdict['required']} required. "
-                f"{verdict['reason']}. Fix: {verdict['fix']}"
-            )
+        verdict = space_verdict(os.uname().nodename, needed, free, self.layout.home, reserve_gib)
+        if not verdict.ok:
+            raise Failure(sentence(verdict).rstrip("."))
 
     def clear_staging(self, keep: Iterable[str] = ()) -> None:
         """Remove what is left of earlier attempts at files that are no longer wanted."""

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.twinspark.weights.hubcache import Layout
 from core.twinspark_host import snapshot
 from job import Failure, only_one, say
+from spec import Verify
 from store import Store
 
 
-def run(spec: Mapping[str, Any]) -> None:
+def run(spec: Verify) -> None:
     """Hash the snapshot of a manifest. Failure names what is wrong."""
-    layout = Layout(spec["home"], spec["repo"])
-    manifest = snapshot.read_manifest(layout.manifest(spec["commit"]))
+    layout = Layout(spec.home, spec.repo)
+    manifest = snapshot.read_manifest(layout.manifest(spec.commit))
     if manifest is None:
-        raise Failure(f"there is no manifest of {spec['repo']} at {spec['commit']} here. Run the stage weights")
+        raise Failure(f"there is no manifest of {spec.repo} at {spec.commit} here. Run the stage weights")
     with only_one(layout.own / "lock"):
-        store = Store(spec["home"], spec["state_dir"], manifest)
-        missing, wrong = store.adopt(rehash=True, repair=False, threads=spec["threads"])
+        store = Store(spec.home, spec.state_dir, manifest)
+        missing, wrong = store.adopt(rehash=True, repair=False, threads=spec.threads)
         if missing or wrong:
             names = ", ".join(sorted({*wrong, *(entry.path for entry in missing)})[:5])
             raise Failure(

@@ -15,9 +15,11 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+
+from core.twinspark.weights.weights import Way
+from spec import Pull
 
 SCHEME = "Twinspark"
 CONNECT_SECONDS = 5  # a rail is one cable long: who has not answered by then is not there
@@ -65,15 +67,15 @@ def start_of(header: str | None) -> int | None:
 
 
 @contextlib.contextmanager
-def broken_when_silent(rail: Mapping[str, str], patience: float) -> Iterator[None]:
+def broken_when_silent(rail: Way, patience: float) -> Iterator[None]:
     """Whatever a connection can die of, in words."""
     try:
         yield
     except TimeoutError as error:
-        raise BrokenRailError(f"{rail['address']} sent no byte for {patience} s") from error
+        raise BrokenRailError(f"{rail.address} sent no byte for {patience} s") from error
     except (OSError, http.client.HTTPException) as error:
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise BrokenRailError(f"{rail['address']}: {words}") from error
+        raise BrokenRailError(f"{rail.address}: {words}") from error
 
 
 class Rail:
@@ -83,18 +85,18 @@ class Rail:
     trickle. `since`: when it last had a byte, or began to wait for one.
     """
 
-    def __init__(self, spec: Mapping[str, Any], rail: Mapping[str, str], secret: str) -> None:
-        self._rail, self._secret, self._patience = rail, secret, float(spec["stall_seconds"])
-        self.name, self.carried, self.useful, self.since = rail["name"], 0, False, time.monotonic()
+    def __init__(self, spec: Pull, rail: Way, secret: str) -> None:
+        self._rail, self._secret, self._patience = rail, secret, float(spec.stall_seconds)
+        self.name, self.carried, self.useful, self.since = rail.name, 0, False, time.monotonic()
         self._broken: BrokenRailError | None = None
         self._connection = http.client.HTTPConnection(
-            rail["address"], spec["port"], timeout=CONNECT_SECONDS, source_address=(rail["local"], 0)
+            rail.address, spec.port, timeout=CONNECT_SECONDS, source_address=(rail.local, 0)
         )
 
     def connect(self) -> None:
         """Be given the number to answer with."""
         self.since = time.monotonic()
-        address = self._rail["address"]
+        address = self._rail.address
         with self._answered_within(CONNECT_SECONDS):
             self._connection.request("GET", "/")
             response = self._connection.getresponse()
@@ -155,14 +157,14 @@ class Rail:
         began = time.monotonic()
         got = self._response.fp.readinto1(buffer)
         if not got:
-            raise BrokenRailError(f"{self._rail['address']} ended the connection in the middle of a file")
+            raise BrokenRailError(f"{self._rail.address} ended the connection in the middle of a file")
         self.since = time.monotonic()
         self._waited += self.since - began
         self._came += got
         if self._waited > self._patience:
             if self._came < LEAST:
                 words = f"sent {self._came} bytes in {self._waited:.0f} s"
-                raise BrokenRailError(f"{self._rail['address']} {words}")
+                raise BrokenRailError(f"{self._rail.address} {words}")
             self._waited, self._came = 0.0, 0
         return got
 
@@ -182,7 +184,7 @@ class Rail:
             )
         # Half an answer tells no length, and looks like a whole one to the library.
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.length is None:
-            raise BrokenRailError(f"{self._rail['address']} answers {response.status}, no file")
+            raise BrokenRailError(f"{self._rail.address} answers {response.status}, no file")
         return response
 
     @contextlib.contextmanager
@@ -201,7 +203,7 @@ class Rail:
         finally:
             timer.cancel()
         if self._late:
-            raise BrokenRailError(f"{self._rail['address']} took longer than {2 * seconds:g} s to answer") from failure
+            raise BrokenRailError(f"{self._rail.address} took longer than {2 * seconds:g} s to answer") from failure
         if failure:
             raise failure
 

@@ -5,6 +5,7 @@ import os
 import pytest
 from ansible.module_utils.twinspark.weights.hubcache import Layout
 from ansible.module_utils.twinspark.weights.manifest import Entry, Manifest
+from ansible.module_utils.twinspark.weights.state import OldCommit, State
 from ansible.module_utils.twinspark_host import snapshot
 
 OLD, NEW = "1" * 40, "2" * 40
@@ -54,17 +55,17 @@ def test_every_file_of_the_manifest_is_looked_at_in_its_commit(layout):
 )
 def test_a_memory_that_is_nonsense_is_none(tmp_path, text):
     (tmp_path / "state.json").write_text(text)
-    assert snapshot.read_state(tmp_path / "state.json") == {}
+    assert snapshot.read_state(tmp_path / "state.json") == State()
 
 
 def test_a_memory_is_read(tmp_path):
     (tmp_path / "state.json").write_text('{"files": {"w": {"stamp": [1]}}, "copy": {"bytes": 5, "seconds": 0.5}}')
-    assert snapshot.read_state(tmp_path / "state.json")["copy"]["bytes"] == 5
+    assert snapshot.read_state(tmp_path / "state.json").copy.bytes == 5
 
 
 def test_an_old_commit_frees_only_what_no_other_needs(layout):
-    assert snapshot.old_commits(layout, NEW) == [{"commit": OLD, "frees_bytes": 300}]
-    assert snapshot.old_commits(Layout("/nowhere", "o/n"), NEW) == []
+    assert snapshot.old_commits(layout, NEW) == (OldCommit(OLD, 300),)
+    assert snapshot.old_commits(Layout("/nowhere", "o/n"), NEW) == ()
 
 
 def test_room_is_that_of_the_nearest_folder_that_is_there(tmp_path):

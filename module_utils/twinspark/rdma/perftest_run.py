@@ -23,6 +23,9 @@ _SYSTEMD_RUN = re.compile(
     r"|Memory peak|Memory swap peak|IO bytes|IP traffic)\b.*$"
 )
 
+# systemd looks for stdbuf, which comes first in the argv; stdbuf looks for perftest.
+_NOT_FOUND = re.compile(r"Failed to find executable|stdbuf: failed to run command .*: No such file")
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -127,7 +130,7 @@ def outcome(end: Ended) -> Outcome:
 
 def cause_of(end: Ended) -> Cause:
     """Why there is no measurement: what perftest printed, else what systemd says, else that nothing came."""
-    if "Failed to find executable" in end.text:
+    if _NOT_FOUND.search(end.text):
         return named("no_tool", end.text)
     crashed = end.result == "core-dump" or (end.result == "signal" and end.code in CRASHES)
     if end.result == "signal" and not crashed:

@@ -43,6 +43,7 @@ def base(**settings):
         "gpu_memory_utilization": None,
         "master_addr": "192.168.177.11",
         "master_port": 29501,
+        "host": "127.0.0.1",
         "port": 8000,
         "env": {},
         "docker_options": [],

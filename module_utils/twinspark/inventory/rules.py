@@ -60,7 +60,7 @@ OURS = 0.75
 class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
-    `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `unpinned` are the sentences of
+    `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `unpinned` are the sentences of
     host_keys.unpinned. `client_environment` names the variables, never their values, in each host's
     hf_weights_client_environment.
     """
@@ -75,15 +75,19 @@ class Inventory:
     ports: Mapping[str, Any] = field(default_factory=dict)
     unpinned: Sequence[str] = ()
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    profile_content: Any = None
 
 
 @dataclass(frozen=True)
 class Known:
-    """What there is to choose from: names of variables, prefixes of roles, names of profiles."""
+    """What there is to choose from: names of variables, prefixes of roles, names of profiles, and their keys that roles
+    read, as dotted paths.
+    """
 
     variables: frozenset[str]
     roles: frozenset[str]
     profiles: tuple[str, ...]
+    profile_paths: frozenset[str] = frozenset()
 
 
 def problems(inventory: Inventory, known: Known) -> list[str]:
@@ -92,7 +96,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = bad_profile(inventory.profile, known.profiles)
+    found = [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
@@ -182,6 +186,35 @@ def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
         return [f"twinspark_profile is empty: name a profile{did_you_mean(profile, profiles)}"]
     near = did_you_mean(profile, profiles)
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
+
+
+def bad_content(inventory: Inventory, known: Known) -> list[str]:
+    """What a profile says and nobody reads: a misspelt key would be ignored without a word."""
+    if inventory.profile not in known.profiles or not known.profile_paths:
+        return []
+    where = f"profiles/{inventory.profile}.yml"
+    if not isinstance(inventory.profile_content, Mapping):
+        return [f"{where} is empty or a list: write it as the profiles that come with twinspark are"]
+    return [f"{where}: {clause}" for clause in profile_keys(inventory.profile_content, known.profile_paths)]
+
+
+def profile_keys(content: Mapping[str, Any], known: Collection[str], above: str = "") -> list[str]:
+    """Keys that no role reads, a clause each. known: dotted paths that are read; what is below one is the reader's."""
+    found = []
+    for key, value in content.items():
+        path = f"{above}{key}"
+        below = [name for name in known if name.startswith(f"{path}.")]
+        if path in known:
+            continue
+        if not below:
+            near = difflib.get_close_matches(path, known, n=1, cutoff=OURS)
+            fix = f"did you mean {near[0]}?" if near else "remove it"
+            found.append(f"no role reads the key {path}: {fix}")
+        elif isinstance(value, Mapping):
+            found += profile_keys(value, known, f"{path}.")
+        else:
+            found.append(f"{path} must have keys of its own ({', '.join(sorted(below))})")
+    return found
 
 
 def misspelt(variables: Collection[str], known: Known) -> list[str]:

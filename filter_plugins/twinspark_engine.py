@@ -65,7 +65,7 @@ def twinspark_image_measurements(copies: Sequence[Mapping[str, Any]], image: str
 
 
 def twinspark_serve_plan(settings: Mapping[str, Any], entry: Mapping[str, Any], ranks: int) -> _engine.RankPlan:
-    """Unit, environment and digest of one host: {{ settings | twinspark_serve_plan(twinspark_me, ranks) }}."""
+    """Command, environment and digest of one host: {{ settings | twinspark_serve_plan(twinspark_me, ranks) }}."""
     return _engine.plan(_engine.Engine.from_json(settings), Host.from_json(entry), ranks)
 
 
@@ -118,6 +118,7 @@ class FilterModule:
             "twinspark_image_measurements": refusing(image, twinspark_image_measurements),
             "twinspark_ssh_argv": _ssh.peers,
             "twinspark_endpoint_url": _serve.endpoint_url,
+            "twinspark_unit_word": _engine.unit_word,
             "twinspark_serve_plan": refusing(serve, twinspark_serve_plan),
             "twinspark_serve_inputs": refusing(serve, twinspark_serve_inputs),
             "twinspark_serve_memory": refusing(serve, twinspark_serve_memory),

@@ -1,52 +1,108 @@
-"""Filters of twinspark: thin. The functions are in module_utils, where the unit tests reach them."""
+"""Filters of twinspark: one table of names onto functions of module_utils, where the unit tests reach them.
+
+`joint` reads the JSON that Ansible gives by the types of the function's parameters, and gives JSON back.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import ansible.module_utils
+from ansible import constants as C
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import connection_loader
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark.inventory import fabric as _fabric
-from ansible.module_utils.twinspark.inventory import host_keys as _host_keys
-from ansible.module_utils.twinspark.inventory import preflight as _preflight
-from ansible.module_utils.twinspark.network import known_hosts as _known_hosts
-from ansible.module_utils.twinspark.network import plan as _network_plan
-from ansible.module_utils.twinspark.network import verdicts as _net_verdicts
+from ansible.module_utils.twinspark.evaluation import bench, evaluation
+from ansible.module_utils.twinspark.image import image
+from ansible.module_utils.twinspark.inventory import fabric, host_keys, preflight
+from ansible.module_utils.twinspark.inventory.fabric import Host
+from ansible.module_utils.twinspark.network import known_hosts, rail_ssh
+from ansible.module_utils.twinspark.network import plan as network_plan
+from ansible.module_utils.twinspark.network import verdicts as network_verdicts
+from ansible.module_utils.twinspark.network.state import Network, Settings
+from ansible.module_utils.twinspark.proof.json_form import read, to_json
+from ansible.module_utils.twinspark.proof.values import Findings, Measurement, Verdict, sentence
+from ansible.module_utils.twinspark.rdma import devices as rdma_devices
+from ansible.module_utils.twinspark.rdma import nccl, perftest_run
+from ansible.module_utils.twinspark.rdma import plan as rdma_plan
+from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
+from ansible.module_utils.twinspark.rdma.causes import Cause
+from ansible.module_utils.twinspark.rdma.facts import HostFacts
+from ansible.module_utils.twinspark.serving import argv as engine
+from ansible.module_utils.twinspark.serving import serve
+from ansible.module_utils.twinspark.serving.canary import Canary
+from ansible.module_utils.twinspark.serving.rank import Memory, Rank
+from ansible.module_utils.twinspark.weights import hubcache
+from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
+
+SSH = {"plugin_type": "connection", "plugin_name": "ssh"}
 
 
-def twinspark_fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rank and addresses of every host: {{ groups['sparks'] | twinspark_fabric(hostvars) }}."""
+def joint(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as a filter. What it refuses, and what is not of its parameters' types, is told in one sentence."""
+    hints, signature = get_type_hints(function), inspect.signature(function)
+
+    def value_of(name: str, given: Any) -> Any:
+        own = getattr(hints[name], "from_json", None)
+        return own(given) if own else read(hints[name], given, name)
+
+    @functools.wraps(function)
+    def filtered(*given: Any, **named: Any) -> Any:
+        bound = signature.bind(*given, **named).arguments
+        try:
+            return to_json(function(**{name: value_of(name, value) for name, value in bound.items()}))
+        except ValueError as error:
+            raise AnsibleFilterError(str(error)) from error
+
+    return filtered
+
+
+def fabric_of(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rank and addresses of every host: {{ groups['sparks'] | twinspark_fabric(hostvars) }}.
+
+    No joint: reading all of hostvars would template every variable of every host.
+    """
     unknown = [host for host in hosts if host not in settings]
     if unknown:
         raise AnsibleFilterError(f"no variables for {', '.join(unknown)}")
     try:
-        return _fabric.fabric(hosts, {host: _here(settings[host]) for host in hosts})
-    except _fabric.FabricError as error:
+        return [host.to_json() for host in fabric.fabric(hosts, {host: here(settings[host]) for host in hosts})]
+    except fabric.FabricError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def _here(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """A host's settings: as the role `common` found them in this play, or as the inventory alone has them."""
-    known = ("twinspark_rails", "twinspark_rails_first_host", "twinspark_user", "ansible_user", "ansible_host")
-    raw = {name: variables[name] for name in known if name in variables}
-    return {**raw, **variables.get("twinspark_here", {})}
+def here(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """A host's settings: as the role `common` found them in this play, else as the inventory alone has them."""
+    names = ("twinspark_rails", "twinspark_rails_first_host", "twinspark_user", "ansible_user", "ansible_host")
+    return {**{name: variables[name] for name in names if name in variables}, **variables.get("twinspark_here", {})}
 
 
-def twinspark_by_host(
+def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What would let in a host whose key nobody has compared: {{ groups['sparks'] | twinspark_unpinned(hostvars) }}.
+
+    Looked at is every host's own variables, and what ansible.cfg and the environment say where a host says nothing.
+    """
+    connection_loader.get("ssh", class_only=True)  # makes its settings known
+    settings = {f"ansible_{name}": C.config.get_config_value(name, **SSH) for name in host_keys.SETTINGS}
+    return host_keys.unpinned(hosts, variables, settings)
+
+
+def by_host(
     hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], path: str, *default: Any
-) -> Any:
+) -> dict[str, Any]:
     """{host: value}, the value by a dotted path into each host's variables, or the default where a part is not there.
 
-    {{ groups['sparks'] | twinspark_by_host(hostvars, '__rdma_verify_before.devices') }}
+    {{ groups['sparks'] | twinspark_by_host(hostvars, '__rdma_verify_before.devices') }}. No joint, as above.
     """
     found: dict[str, Any] = {}
     for host in hosts:
@@ -65,59 +121,161 @@ def twinspark_by_host(
     return found
 
 
-def twinspark_paths(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
-    """Every path from host, one a rail and peer: {{ twinspark_fabric | twinspark_paths(host) }}."""
-    return _fabric.paths_of(entries, host)
-
-
-def twinspark_network_plan(
-    entries: Sequence[Mapping[str, Any]], host: str, states: Mapping[str, Any], settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def network_planned(
+    entries: Sequence[Host], host: str, states: Mapping[str, Network], settings: Settings
+) -> network_plan.Plan:
     """What would be done to a host's network, and what speaks against it."""
-    return dataclasses.asdict(_network_plan.plan(_fabric.me_of(entries, host), states, entries, settings))
+    return network_plan.plan(fabric.me_of(entries, host), states, entries, settings)
 
 
-def twinspark_network_verdicts(
-    entries: Sequence[Mapping[str, Any]], found: Mapping[str, Any], settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Verdicts, measurements and evidence from what all hosts found: networks, pings, logins, each by host."""
-    results = {
-        entry["host"]: _net_verdicts.Result(
-            network=found["networks"][entry["host"]],
-            pings=found["pings"][entry["host"]],
-            logins=found["logins"][entry["host"]],
-        )
-        for entry in entries
-    }
-    return _net_verdicts.judge(entries, results, settings)
+def network_judged(entries: Sequence[Host], found: network_verdicts.Found, settings: Settings) -> Findings:
+    """Verdicts, measurements and evidence from what all hosts found."""
+    return network_verdicts.judge(entries, found.by_host(), settings)
 
 
-def twinspark_network_drifted(
-    entries: Sequence[Mapping[str, Any]], networks: Mapping[str, Any], settings: Mapping[str, Any]
-) -> list[str]:
+def network_drifted(entries: Sequence[Host], networks: Mapping[str, Network], settings: Settings) -> list[str]:
     """How the kernels of all hosts differ from the plan, one clause each."""
     return [
-        f"{entry['host']}: {_net_verdicts.clause(item)}"
+        f"{entry.host}: {network_verdicts.clause(item)}"
         for entry in entries
-        for item in _network_plan.drift(entry["rails"], networks[entry["host"]], settings)
+        for item in network_plan.drift(entry.rails, networks[entry.host], settings)
     ]
+
+
+def rdma_planned(
+    entries: Sequence[Host], settings: rdma_plan.Settings, facts: Mapping[str, HostFacts] | None = None
+) -> rdma_plan.Plan:
+    """Steps, what is left out and why, and the estimate. Without facts every rail counts as usable."""
+    return rdma_plan.plan(entries, settings, rdma_devices.unusable(entries, facts) if facts else None)
+
+
+def rdma_clients(step: rdma_plan.Step, servers: Mapping[str, rdma_plan.Servers]) -> list[rdma_plan.Listening]:
+    """A step's runs, the spare ones too, with the ports that their servers took; `servers` is the result by host."""
+    started = servers.get(step.server)
+    return rdma_plan.listening(step, started.runs if started else ())
+
+
+def rdma_cause(causes: Sequence[Cause | None]) -> Cause | dict[str, Any]:
+    """Of the causes that the two ends of a run name, the one that explains the other; empty when neither names one."""
+    return perftest_run.worst(causes) or {}
+
+
+def rdma_report(
+    plan: rdma_plan.Plan,
+    entries: Sequence[Host],
+    facts: rdma_verdicts.Looks,
+    runs: rdma_verdicts.Runs,
+    limits: rdma_verdicts.Thresholds,
+) -> Findings:
+    """What the proof is made of: {{ plan | twinspark_rdma_report(twinspark_fabric, facts, runs, limits) }}."""
+    return rdma_verdicts.report(entries, plan, facts, runs, limits)
+
+
+def image_planned(settings: image.Build) -> dict[str, Any]:
+    """Name, argv, inputs and digest of a build: {{ {name, repo, commit, argv, sources} | twinspark_image_build }}."""
+    return {
+        "image": settings.image,
+        "argv": settings.build_argv(),
+        "inputs": settings.inputs(),
+        "digest": settings.digest(),
+    }
+
+
+def image_reasons(settings: image.Build, present_id: str, history: Sequence[image.Built]) -> list[image.Reason]:
+    """Why the head has to build: {{ settings | twinspark_image_reasons(id, history) }}."""
+    return image.build_reasons(settings, present_id or None, history)
+
+
+def image_verdicts(ids: Mapping[str, str | None], head: str) -> list[Verdict]:
+    """One verdict a host: {{ {host: id} | twinspark_image_verdicts(head) }}."""
+    return image.verdicts(head, {host: image_id or None for host, image_id in ids.items()})
+
+
+def image_measurements(copies: Sequence[image.Copy], name: str, built: float | str | None) -> list[Measurement]:
+    """Figures of a build and its copies: {{ copies | twinspark_image_measurements(name, seconds of the build) }}."""
+    return image.measurements(name, float(built) if built else None, copies)
+
+
+def serve_memory(
+    host: str, memory: Memory, utilization: float | str | None, memory_gib: float | str | None
+) -> dict[str, Any]:
+    """The verdict on a host's memory before a start, and its sentence: {{ host | twinspark_serve_memory(...) }}."""
+    shares = (float(given) if given else None for given in (utilization, memory_gib))
+    verdict = serve.memory_verdict(host, memory, *shares)
+    return {**verdict.to_json(), "sentence": sentence(verdict)}
+
+
+def serve_proof(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool) -> dict[str, Any]:
+    """Verdicts, measurements and ranks of a proof: {{ hosts | twinspark_serve_proof(host to rank, canary, rdma) }}."""
+    return {
+        "verdicts": serve.verdicts(hosts, found, canary, rdma),
+        "measurements": serve.measurements(hosts, found, canary),
+        "ranks": serve.evidence(hosts, found),
+    }
+
+
+def snapshot(home: str, repo: str, commit: str) -> str:
+    """Folder of a model's files: {{ hf_home | twinspark_snapshot(repo, commit) }}."""
+    return str(hubcache.Layout(home, repo).snapshot(commit))
+
+
+def repo_folder(home: str, repo: str) -> str:
+    """Folder of a repository in the cache: {{ hf_home | twinspark_repo_folder(repo) }}."""
+    return str(hubcache.Layout(home, repo).root)
+
+
+def files_digest(paths: Iterable[str]) -> dict[str, str]:
+    """Name to sha256 of files on the controller: what a proof is bound to, apart from where the checkout lies."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in map(Path, sorted(paths))}
+
+
+JOINTS: dict[str, Callable[..., Any]] = {
+    "twinspark_paths": fabric.paths_of,
+    "twinspark_preflight": preflight.judge,
+    "twinspark_network_plan": network_planned,
+    "twinspark_network_verdicts": network_judged,
+    "twinspark_network_refused": network_verdicts.refused,
+    "twinspark_network_drifted": network_drifted,
+    "twinspark_peer_known_hosts": known_hosts.known_hosts,
+    "twinspark_peer_ssh_config": known_hosts.ssh_config,
+    "twinspark_peer_authorized_keys": known_hosts.authorized_keys,
+    "twinspark_ssh_argv": rail_ssh.peers,
+    "twinspark_rdma_plan": rdma_planned,
+    "twinspark_rdma_servers": rdma_plan.servers,
+    "twinspark_rdma_clients": rdma_clients,
+    "twinspark_rdma_cause": rdma_cause,
+    "twinspark_rdma_report": rdma_report,
+    "twinspark_nccl_judge": nccl.judge,
+    "twinspark_nccl_memory": nccl.memory,
+    "twinspark_verdict_sentence": sentence,
+    "twinspark_weights_proof": weights_verdicts.evidence,
+    "twinspark_snapshot": snapshot,
+    "twinspark_repo_folder": repo_folder,
+    "twinspark_image_build": image_planned,
+    "twinspark_image_reasons": image_reasons,
+    "twinspark_image_verdicts": image_verdicts,
+    "twinspark_image_measurements": image_measurements,
+    "twinspark_serve_plan": engine.plan,
+    "twinspark_serve_inputs": engine.inputs,
+    "twinspark_serve_memory": serve_memory,
+    "twinspark_serve_reasons": serve.restart_reasons,
+    "twinspark_serve_proof": serve_proof,
+    "twinspark_eval_plan": evaluation.plan,
+    "twinspark_eval_incomplete": evaluation.incomplete,
+    "twinspark_bench_plan": bench.plan,
+}
+PLAIN: dict[str, Callable[..., Any]] = {
+    "twinspark_by_host": by_host,
+    "twinspark_fabric": fabric_of,
+    "twinspark_unpinned": unpinned,
+    "twinspark_endpoint_url": serve.endpoint_url,
+    "twinspark_unit_word": engine.unit_word,
+    "twinspark_files_digest": files_digest,
+}
 
 
 class FilterModule:
     """What Ansible looks for."""
 
-    def filters(self) -> dict[str, Any]:
-        return {
-            "twinspark_by_host": twinspark_by_host,
-            "twinspark_fabric": twinspark_fabric,
-            "twinspark_unpinned": _host_keys.unpinned,
-            "twinspark_paths": twinspark_paths,
-            "twinspark_network_plan": twinspark_network_plan,
-            "twinspark_network_verdicts": twinspark_network_verdicts,
-            "twinspark_network_refused": _net_verdicts.refused,
-            "twinspark_network_drifted": twinspark_network_drifted,
-            "twinspark_preflight": _preflight.judge,
-            "twinspark_peer_known_hosts": _known_hosts.known_hosts,
-            "twinspark_peer_ssh_config": _known_hosts.ssh_config,
-            "twinspark_peer_authorized_keys": _known_hosts.authorized_keys,
-        }
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {**PLAIN, **{name: joint(function) for name, function in JOINTS.items()}}

@@ -106,7 +106,7 @@ from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, K
 try:
     import yaml
 except ImportError:  # told in main(): ansible-core itself needs it, so only a wrong interpreter lacks it
-    yaml = None
+    yaml = None  # type: ignore[assignment]
 
 ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "dict", "required": True},

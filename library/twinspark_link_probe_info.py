@@ -72,8 +72,11 @@ def send(wire: socket.socket, frame: bytes) -> None:
 def listen(selector: selectors.BaseSelector, heard: dict[str, set[tuple[str, str]]], host: str) -> None:
     """Take all beacons of other hosts that are there, and wait a little for more."""
     for key, _ in selector.select(PAUSE):
+        wire = key.fileobj
+        if not isinstance(wire, socket.socket):
+            continue
         try:
-            beacon = discovery.read_beacon(key.fileobj.recv(2048))
+            beacon = discovery.read_beacon(wire.recv(2048))
         except OSError:
             continue
         if beacon and beacon[0] != host:

@@ -146,8 +146,8 @@ def save(
             content, mode = targets[path] or (b"", 0)
             (folder / "new" / str(index)).write_bytes(content)
             (folder / "new" / str(index)).chmod(mode)
-        for copy in (folder / "files" / str(index), folder / "new" / str(index)) if owner else ():
-            if copy.exists():
+        for copy in (folder / "files" / str(index), folder / "new" / str(index)):
+            if owner and copy.exists():
                 os.chown(copy, owner.st_uid, owner.st_gid)
     change = deadman.Change(folder=str(folder), files=files, links=links)
     manifest = {
@@ -205,7 +205,7 @@ def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any
     """The links as they run now, and the state of all that may be touched, as an undo gives it back."""
     _, out, _ = module.run_command(["ip", "-json", "address", "show"])
     links = {link["name"]: link for link in kernel.links(out)}
-    added = {name: [] for name in [*module.params["keep"], *module.params["former"]]} | {
+    added: dict[str, list[str]] = {name: [] for name in [*module.params["keep"], *module.params["former"]]} | {
         name: [cidr] for name, cidr in rails.items()
     }
     sysctls: dict[str, dict[str, Any]] = {}

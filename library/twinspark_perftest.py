@@ -57,7 +57,8 @@ from operator import itemgetter
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.rdma import perftest_run
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json, to_json
+from ansible.module_utils.twinspark.rdma import perftest_run, plan
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 from ansible.module_utils.twinspark.rdma.perftest import READY
 from ansible.module_utils.twinspark.rdma.perftest_run import Ended, outcome, unit_argv
@@ -123,6 +124,16 @@ class Host:
             self.run(["systemctl", "reset-failed", *units], check=False)
 
 
+def planned(run: Run) -> plan.Run:
+    """The run as it was planned, without what became of it. ShapeError when something is missing."""
+    return from_json(plan.Run, run, f"run {run.get('key')}")
+
+
+def result_of(end: Ended) -> dict[str, Any]:
+    """What becomes of a run by how its unit ended."""
+    return dict(to_json(outcome(end)))
+
+
 def tool(run: Run) -> str:
     """The test's program: its path, or its bare name where it is not installed."""
     name = f"ib_{run['test']}"
@@ -157,13 +168,13 @@ def listening(module: AnsibleModule, host: Host) -> dict[str, Any]:
         run["port"] = next(available, None)
         if run["port"] is None:
             line = f"every port of {params['ports']} is in use"
-            run.update(state="failed", cause=named("port_busy", line).as_dict())
+            run.update(state="failed", cause=to_json(named("port_busy", line)))
             continue
-        run["argv"] = perftest_run.server_argv(tool(run), run, run["port"])
+        run["argv"] = perftest_run.server_argv(tool(run), planned(run), run["port"])
         run["state"] = "planned" if module.check_mode else "starting"
         error = "" if module.check_mode else host.start(run["unit"], run["argv"], params["lifetime"])
         if error:
-            run.update(state="failed", **outcome(Ended(error, 1, "exit-code")))
+            run.update(state="failed", **result_of(Ended(error, 1, "exit-code")))
     await_ready(host, runs, params["timeout"])
     return {"runs": runs, "changed": bool(runs)}
 
@@ -184,20 +195,20 @@ def await_ready(host: Host, runs: list[Run], seconds: float) -> None:
                 if run in said:
                     run["state"] = "listening"
                 elif late:
-                    run.update(state="failed", **outcome(Ended(printed[run["unit"]], None, "timeout")))
+                    run.update(state="failed", **result_of(Ended(printed[run["unit"]], None, "timeout")))
             else:
                 text = host.printed([run["unit"]])[run["unit"]]
                 code = int(state.get("ExecMainStatus") or 0)
-                run.update(state="failed", **outcome(Ended(text, code, state.get("Result", "exit-code"))))
+                run.update(state="failed", **result_of(Ended(text, code, state.get("Result", "exit-code"))))
 
 
 def measured(module: AnsibleModule) -> dict[str, Any]:
     """Run the clients, group after group. What failed once for a reason of the path is not tried again."""
     session = f"{time.time_ns():x}"
-    planned = groups(run for run in module.params["runs"] if not run.get("spare"))
+    first = groups(run for run in module.params["runs"] if not run.get("spare"))
     spares = groups(run for run in module.params["runs"] if run.get("spare"))
     done: list[Run] = []
-    for runs in planned:
+    for runs in first:
         group = attempt(module, runs, session, done)
         while refused(group) and (spare := next((one for one in spares if fits(one, group)), None)):
             spares.remove(spare)
@@ -229,10 +240,10 @@ def attempt(module: AnsibleModule, runs: list[Run], session: str, done: list[Run
     group = [dict(run) for run in runs]
     for run in group:
         run.update(side="client", unit=perftest_run.unit_name(run["key"], "client", session))
-        run["argv"] = perftest_run.client_argv(tool(run), run, run.get("port") or 0)
+        run["argv"] = perftest_run.client_argv(tool(run), planned(run), run.get("port") or 0)
         cause = run.get("cause") or known.get((run["rail"], run["test"]))
         if not cause and not module.check_mode and not answers(module, run):
-            cause = named("no_path", f"ping from {run['source']} to {run['address']}").as_dict()
+            cause = to_json(named("no_path", f"ping from {run['source']} to {run['address']}"))
         run.update(ok=False, rows=[], cause=cause, skipped=bool(cause) or module.check_mode)
     together(module, [run for run in group if not run["skipped"]])
     return group
@@ -256,7 +267,9 @@ def together(module: AnsibleModule, group: list[Run]) -> None:
         )
     for run, process in running:
         out, err = (part.decode(errors="replace") for part in process.communicate())
-        run.update(outcome(perftest_run.ended(out, err, process.returncode)), took=round(time.monotonic() - started, 2))
+        run.update(
+            result_of(perftest_run.ended(out, err, process.returncode)), took=round(time.monotonic() - started, 2)
+        )
 
 
 def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
@@ -275,7 +288,7 @@ def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
             continue
         waited = state.get("ActiveState") == "active"
         end = Ended(printed[run["unit"]], int(state.get("ExecMainStatus") or 0), state.get("Result", "success"))
-        run.update(outcome(end), waited=waited)
+        run.update(result_of(end), waited=waited)
         if waited:  # nobody came, or it was still busy when it was stopped: not its own fault
             run.update(ok=False, cause=None)
     return {"runs": runs, "changed": bool(units)}
@@ -287,6 +300,11 @@ def main() -> None:
     if not shutil.which("systemd-run"):
         module.fail_json(msg="There is no systemd-run on this host: perftest runs as a systemd unit here.")
     host = Host(module)
+    try:
+        for run in module.params["runs"] if module.params["state"] != "absent" else []:
+            planned(run)
+    except ShapeError as error:
+        module.fail_json(msg=f"{error}.")
     if module.params["state"] == "listening":
         try:
             perftest_run.ports(module.params["ports"])

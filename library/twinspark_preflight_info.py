@@ -40,7 +40,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.inventory import preflight
+from ansible.module_utils.twinspark.inventory import host_facts
+from ansible.module_utils.twinspark.proof.json_form import to_json
 
 ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},
@@ -98,7 +99,7 @@ def disk(entry: dict[str, Any], image_there: bool) -> dict[str, Any]:
     mount = place.resolve()
     while not mount.is_mount():
         mount = mount.parent
-    need = int(float(entry["gib"]) * preflight.GIB)
+    need = int(float(entry["gib"]) * host_facts.GIB)
     present = content_bytes(Path(entry["content"])) if entry.get("content") else 0
     return {
         "what": entry["what"],
@@ -152,11 +153,11 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
-    release = preflight.os_release(read(Path("/etc/os-release")))
-    dgx = preflight.os_release(read(Path("/etc/dgx-release")))
+    release = host_facts.os_release(read(Path("/etc/os-release")))
+    dgx = host_facts.os_release(read(Path("/etc/dgx-release")))
     image = params["image"]
     image_there = bool(image) and run(module, ["docker", "image", "inspect", image])[0] == 0
-    listening = preflight.listeners(run(module, ["ss", "-H", "-l", "-t", "-n", "-p"])[1])
+    listening = host_facts.listeners(run(module, ["ss", "-H", "-l", "-t", "-n", "-p"])[1])
     facts = {
         "os": {
             "name": release.get("PRETTY_NAME", ""),
@@ -171,7 +172,7 @@ def main() -> None:
         "nics": nics(Path(params["sysfs_root"])),
         "docker": run(module, ["docker", "version", "--format", "{{.Server.Version}}"])[1],
         "clock": clock(module),
-        "memory": preflight.meminfo(read(Path("/proc/meminfo"))),
+        "memory": to_json(host_facts.meminfo(read(Path("/proc/meminfo")))),
         "disks": [disk(entry, image_there) for entry in params["disks"]],
         "ports": [{"port": port, "holder": listening.get(port, "")} for port in params["ports"]],
         "commands": {command: shutil.which(command) is not None for command in params["commands"]},

@@ -42,7 +42,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma import facts as rdma_facts
+from ansible.module_utils.twinspark_host import rdma_sysfs
 
 ARGUMENTS: dict[str, Any] = {
     "devices": {"type": "list", "elements": "str", "default": []},
@@ -87,7 +89,7 @@ def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     params = module.params
     root = Path(params["sysfs_root"])
-    facts = rdma_facts.read(root, params["devices"])
+    facts = rdma_sysfs.read(root, params["devices"])
     if root == Path("/"):  # the tools speak of the running kernel, not of a recorded tree
         facts = rdma_facts.with_tools(
             facts, output(module, ["ibv_devinfo"]), output(module, ["rdma", "-j", "link", "show"])
@@ -95,7 +97,8 @@ def main() -> None:
     packages = {name: version(module, name) for name in params["packages"]}
     module.exit_json(
         changed=False,
-        **facts,
+        devices=to_json(facts.devices),
+        functions=to_json(facts.functions),
         tools={name: tool(module, name) for name in params["tools"]},
         packages=packages,
         missing=[name for name, number in packages.items() if number is None],

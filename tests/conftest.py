@@ -43,10 +43,11 @@ def run_module(load_module, capsys):
     """Run a module of `library/` as Ansible would, in this process, and return what it answered.
 
     A failing module answers with `failed: True`; nothing is mocked but the channel of its arguments.
+    It is loaded by its name, unless a test has loaded it to change something in it.
     """
 
-    def run(name: str, check_mode: bool = False, **arguments) -> dict:
-        module = load_module(name)
+    def run(name: str | ModuleType, /, check_mode: bool = False, **arguments) -> dict:
+        module = load_module(name) if isinstance(name, str) else name
         told = patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True})
         with told, pytest.raises(SystemExit):
             module.main()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma.perftest import PerftestError
 from ansible.module_utils.twinspark.rdma.perftest_json import parse_any
 
@@ -67,4 +68,4 @@ def read(name: str, *, cycles: bool = False, gbits: bool | None = None) -> list[
             "settings": {},
         }
         return [{"file": name, **empty, "valid": False}]
-    return [{"file": name, **result.as_dict(), "valid": result.valid} for result in results]
+    return [{"file": name, **to_json(result), "valid": result.valid} for result in results]

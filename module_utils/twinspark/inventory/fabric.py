@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ..proof.json_form import from_json, to_json
@@ -33,6 +33,22 @@ class Rail:
 
 
 @dataclass(frozen=True, slots=True)
+class RailPath:
+    """A way from one host to a peer over a rail: this end's interface and address, and the peer's address."""
+
+    rail: str
+    peer: str
+    interface: str
+    source: str
+    target: str
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "path") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """One host of the fabric. rank 0 is the head; management: the address that Ansible connects to."""
 
@@ -56,14 +72,12 @@ class Host:
         return from_json(cls, given, where)
 
 
-def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Host]:
     """Work out rank, management address and rail addresses of every host.
 
     hosts: inventory names in rank order. settings[host]: ``twinspark_rails`` (list of name, interface, hca,
-    subnet and, rarely, address), ``twinspark_rails_first_host`` (int), ``ansible_host``, ``ansible_user``.
+    subnet and, rarely, address), ``twinspark_rails_first_host`` (int), ``twinspark_user``, ``ansible_host``.
     A rail's address is network + first host + rank, unless the rail names an address itself.
-    Returns one dict a host: host, rank, management, user and
-    rails [name, interface, hca, subnet, address, prefix, cidr].
     Raises FabricError with all contradictions in one message.
     """
     problems: list[str] = []
@@ -81,46 +95,46 @@ def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> l
     return entries
 
 
-def peers_of(entries: Sequence[Mapping[str, Any]], host: str) -> list[Mapping[str, Any]]:
+def hosts_of(entries: Sequence[object]) -> list[Host]:
+    """The hosts from a fabric's JSON. Raises ShapeError."""
+    return [Host.from_json(entry) for entry in entries]
+
+
+def peers_of(entries: Sequence[Host], host: str) -> list[Host]:
     """All entries but the host's own, in rank order."""
-    return [entry for entry in entries if entry["host"] != host]
+    return [entry for entry in entries if entry.host != host]
 
 
-def me_of(entries: Sequence[Mapping[str, Any]], host: str) -> Mapping[str, Any]:
+def me_of(entries: Sequence[Host], host: str) -> Host:
     """The host's own entry. Raises FabricError when it has none."""
     for entry in entries:
-        if entry["host"] == host:
+        if entry.host == host:
             return entry
     raise FabricError(f"{host} is not in the inventory group 'sparks'")
 
 
-def paths_of(entries: Sequence[Mapping[str, Any]], host: str) -> list[dict[str, Any]]:
-    """Every path that starts at host: one a rail and peer, with both ends' addresses and interfaces."""
-    mine = {rail["name"]: rail for rail in me_of(entries, host)["rails"]}
+def paths_of(entries: Sequence[Host], host: str) -> list[RailPath]:
+    """Every path that starts at host: one a rail and peer."""
+    mine = {rail.name: rail for rail in me_of(entries, host).rails}
     return [
-        {
-            "rail": rail["name"],
-            "peer": peer["host"],
-            "interface": mine[rail["name"]]["interface"],
-            "source": mine[rail["name"]]["address"],
-            "target": rail["address"],
-        }
+        RailPath(rail.name, peer.host, mine[rail.name].interface, mine[rail.name].address, rail.address)
         for peer in peers_of(entries, host)
-        for rail in peer["rails"]
+        for rail in peer.rails
     ]
 
 
-def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[Host, list[str]]:
     problems: list[str] = []
+    ends: list[Rail] = []
     rails = given.get("twinspark_rails")
     first = given.get("twinspark_rails_first_host", 11)
-    entry: dict[str, Any] = {
-        "host": str(host),
-        "rank": rank,
-        "management": str(given.get("ansible_host") or host),
-        "user": str(given.get("ansible_user") or ""),
-        "rails": [],
-    }
+    entry = Host(
+        str(host),
+        rank,
+        str(given.get("ansible_host") or host),
+        str(given.get("twinspark_user") or given.get("ansible_user") or ""),
+        (),
+    )
     if not isinstance(first, int) or isinstance(first, bool) or first < 1:
         wrong = f"twinspark_rails_first_host must be a whole number of at least 1, not {first!r}"
         return entry, [f"{host}: {wrong}"]
@@ -136,19 +150,19 @@ def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[dict[str, An
             problems.extend(f"{label}: {key} is not a key of a rail ({keys})" for key in unknown)
             continue
         try:
-            entry["rails"].append(_rail(rail, first + rank))
+            ends.append(_rail(rail, first + rank))
         except ValueError as error:
             problems.append(f"{label}: {error}")
     for key in ("name", "interface", "hca"):
-        values = [rail[key] for rail in entry["rails"]]
+        values = [getattr(rail, key) for rail in ends]
         twice = sorted({value for value in values if values.count(value) > 1})
         problems.extend(f"{host}: {key} {value} is given to two rails" for value in twice)
-    return entry, problems
+    return replace(entry, rails=tuple(ends)), problems
 
 
-def _rail(rail: Mapping[str, Any], number: int) -> dict[str, Any]:
+def _rail(rail: Mapping[str, Any], number: int) -> Rail:
     subnet = ipaddress.ip_network(str(rail["subnet"]))  # strict: host bits set are a slip worth naming
-    if subnet.version != 4:
+    if not isinstance(subnet, ipaddress.IPv4Network):
         raise ValueError(f"subnet {subnet} is not IPv4")
     if not INTERFACE.match(str(rail["interface"])):
         raise ValueError(f"{rail['interface']!r} can't be the name of an interface")
@@ -163,54 +177,54 @@ def _rail(rail: Mapping[str, Any], number: int) -> dict[str, Any]:
             f"host number {number} does not fit in {subnet}: "
             "use a larger subnet or a smaller twinspark_rails_first_host"
         )
-    return {
-        "name": str(rail["name"]),
-        "interface": str(rail["interface"]),
-        "hca": str(rail["hca"]),
-        "subnet": str(subnet),
-        "address": str(address),
-        "prefix": subnet.prefixlen,
-        "cidr": f"{address}/{subnet.prefixlen}",
-    }
+    return Rail(
+        name=str(rail["name"]),
+        interface=str(rail["interface"]),
+        hca=str(rail["hca"]),
+        subnet=str(subnet),
+        address=str(address),
+        prefix=subnet.prefixlen,
+        cidr=f"{address}/{subnet.prefixlen}",
+    )
 
 
-def _management_problems(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def _management_problems(entries: Sequence[Host]) -> list[str]:
     problems = []
     seen: dict[str, str] = {}
     for entry in entries:
-        if entry["management"] in seen:
+        if entry.management in seen:
             problems.append(
-                f"{seen[entry['management']]} and {entry['host']} have the same management address "
-                f"{entry['management']}: correct ansible_host of one of them"
+                f"{seen[entry.management]} and {entry.host} have the same management address "
+                f"{entry.management}: correct ansible_host of one of them"
             )
-        seen.setdefault(entry["management"], entry["host"])
+        seen.setdefault(entry.management, entry.host)
     return problems
 
 
-def _rail_problems(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def _rail_problems(entries: Sequence[Host]) -> list[str]:
     problems = []
     first = entries[0]
-    subnets = {rail["name"]: rail["subnet"] for rail in first["rails"]}
+    subnets = {rail.name: rail.subnet for rail in first.rails}
     if len(entries) > 1 and not subnets:
-        problems.append(f"{first['host']}: twinspark_rails is empty, but {len(entries)} hosts need a rail between them")
+        problems.append(f"{first.host}: twinspark_rails is empty, but {len(entries)} hosts need a rail between them")
     for entry in entries[1:]:
-        names = [rail["name"] for rail in entry["rails"]]
+        names = [rail.name for rail in entry.rails]
         if names != list(subnets):
             problems.append(
-                f"{entry['host']} has the rails {', '.join(names) or 'none'} and {first['host']} has "
+                f"{entry.host} has the rails {', '.join(names) or 'none'} and {first.host} has "
                 f"{', '.join(subnets) or 'none'}: all hosts need the same rails in the same order"
             )
             continue
         problems.extend(
-            f"rail {rail['name']} is {subnets[rail['name']]} on {first['host']} and {rail['subnet']} "
-            f"on {entry['host']}: both ends of a rail need one subnet"
-            for rail in entry["rails"]
-            if rail["subnet"] != subnets[rail["name"]]
+            f"rail {rail.name} is {subnets[rail.name]} on {first.host} and {rail.subnet} "
+            f"on {entry.host}: both ends of a rail need one subnet"
+            for rail in entry.rails
+            if rail.subnet != subnets[rail.name]
         )
     return [*problems, *_overlaps(subnets, entries), *_duplicates(entries)]
 
 
-def _overlaps(subnets: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def _overlaps(subnets: Mapping[str, str], entries: Sequence[Host]) -> list[str]:
     nets = [(name, ipaddress.ip_network(subnet)) for name, subnet in subnets.items()]
     problems = [
         f"rails {name} ({net}) and {other} ({othernet}) overlap: give each rail a subnet of its own"
@@ -220,24 +234,23 @@ def _overlaps(subnets: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) 
     ]
     for entry in entries:
         try:
-            management = ipaddress.ip_address(entry["management"])
+            management = ipaddress.ip_address(entry.management)
         except ValueError:
             continue  # a name: the host itself compares its real addresses before any change
         problems.extend(
-            f"rail {name} ({net}) contains the management address {management} of {entry['host']}: "
-            "choose another subnet"
+            f"rail {name} ({net}) contains the management address {management} of {entry.host}: choose another subnet"
             for name, net in nets
             if management in net
         )
     return problems
 
 
-def _duplicates(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def _duplicates(entries: Sequence[Host]) -> list[str]:
     owners: dict[str, str] = {}
     problems = []
     for entry in entries:
-        for rail in entry["rails"]:
-            owner = owners.setdefault(rail["address"], entry["host"])
-            if owner != entry["host"]:
-                problems.append(f"{owner} and {entry['host']} have the same rail address {rail['address']}")
+        for rail in entry.rails:
+            owner = owners.setdefault(rail.address, entry.host)
+            if owner != entry.host:
+                problems.append(f"{owner} and {entry.host} have the same rail address {rail.address}")
     return problems

@@ -1,9 +1,6 @@
 """Which hosts there are, how they are cabled, and the inventory that says so. Pure: reports in, text out.
 
-A report is what playbooks/discover.yml brings from a host: {hostname, model, management {address, interface}, links
-[{name, phys_port_name, pci, hca, carrier, up, addresses, ...}], files, foreign, owners, heard, endpoint}. `heard` maps
-an interface to the [host, interface] pairs whose link-layer beacons arrived on it, `owners` to the daemon that runs it;
-`endpoint` are the connection variables of this host alone.
+A report is what playbooks/discover.yml brings from a host, as `state.Network` describes it.
 """
 
 from __future__ import annotations
@@ -16,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import netplan
+from .state import Link, Network
 
 BEACON = b"twinspark-beacon "
 ETHERTYPE = 0x88B5  # IEEE 802: for local experiments
@@ -34,8 +32,8 @@ class Host:
 
     name: str
     address: str
-    report: Mapping[str, Any]
-    cages: Mapping[str, Sequence[Mapping[str, Any]]]
+    report: Network
+    cages: Mapping[str, Sequence[Link]]
     wires: Mapping[str, Sequence[tuple[str, str]]]
     cage: str = ""
     why: str = ""
@@ -50,91 +48,91 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def cage_of(link: Mapping[str, Any]) -> str:
+def cage_of(link: Link) -> str:
     """ "p0" or "p1": by phys_port_name, else by the port or function in PCI address or name; "" when it is no cage's.
 
     Never by the slot prefix: the two functions of a cage are in different PCI domains.
     """
-    name = NAME.match(link["name"])
-    if re.fullmatch(r"p\d+", link.get("phys_port_name", "")) and (name or link.get("hca")):
-        return str(link["phys_port_name"])
+    name = NAME.match(link.name)
+    if re.fullmatch(r"p\d+", link.phys_port_name) and (name or link.hca):
+        return link.phys_port_name
     if not name or name["port"] is None:
         return ""
-    function = re.search(r"\.(\d)$", link.get("pci", ""))
+    function = re.search(r"\.(\d)$", link.pci)
     return f"p{function[1] if function else name['port']}"
 
 
-def hca_of(link: Mapping[str, Any]) -> str:
+def hca_of(link: Link) -> str:
     """The RoCE device of a link: as sysfs says, else as the kernel names it (enP2p1s0f1np1 has roceP2p1s0f1)."""
-    if link.get("hca"):
-        return str(link["hca"])
-    name = NAME.match(link["name"])
+    if link.hca:
+        return link.hca
+    name = NAME.match(link.name)
     return f"roce{name['slot']}f{name['function']}" if name else ""
 
 
-def cages(links: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def cages(links: Iterable[Link]) -> dict[str, list[Link]]:
     """Cage to its links, the one in the lower PCI domain first."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    found: dict[str, list[Link]] = {}
     for link in links:
         cage = cage_of(link)
         if cage:
             found.setdefault(cage, []).append(link)
     for members in found.values():
         # Without PCI addresses the kernel's names do: enp1s0... is domain 0, enP2p1s0... is domain 2.
-        members.sort(key=lambda link: (link.get("pci", ""), "P" in link["name"], link["name"]))
+        members.sort(key=lambda link: (link.pci, "P" in link.name, link.name))
     return dict(sorted(found.items()))
 
 
-def discover(reports: Mapping[str, Mapping[str, Any]]) -> Found:
+def discover(reports: Mapping[str, Network]) -> Found:
     """reports: address to report, in rank order."""
     names = _names(reports)
     hosts = []
-    of_address = {address: cages(report["links"]) for address, report in reports.items()}
+    of_address = {address: cages(report.links) for address, report in reports.items()}
     for address, report in reports.items():
         mine = of_address[address]
-        wires = {cage: _wires(mine[cage], report.get("heard", {}), of_address, names) for cage in mine}
+        wires = {cage: _wires(mine[cage], report.heard, of_address, names) for cage in mine}
         cage, why = _choose(mine, wires, len(reports))
         hosts.append(Host(names[address], address, report, mine, wires, cage, why))
     return Found(hosts, _subnets(hosts), _notes(hosts))
 
 
-def _names(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    short = {address: re.sub(r"[^a-z0-9-]", "", r["hostname"].split(".")[0].lower()) for address, r in reports.items()}
+def _names(reports: Mapping[str, Network]) -> dict[str, str]:
+    short = {address: re.sub(r"[^a-z0-9-]", "", r.hostname.split(".")[0].lower()) for address, r in reports.items()}
     if len(set(short.values())) < len(short) or not all(short.values()):
         return {address: f"spark{index}" for index, address in enumerate(reports, 1)}
     return short
 
 
 def _wires(
-    members: Sequence[Mapping[str, Any]],
-    heard: Mapping[str, Sequence[Sequence[str]]],
-    of_address: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
+    members: Sequence[Link],
+    heard: Mapping[str, Sequence[tuple[str, ...]]],
+    of_address: Mapping[str, Mapping[str, Sequence[Link]]],
     names: Mapping[str, str],
 ) -> list[tuple[str, str]]:
     """The (host, cage) ends whose beacons a cage has heard."""
-    ends = {tuple(pair) for link in members for pair in heard.get(link["name"], [])}
+    ends = {(pair[0], pair[1]) for link in members for pair in heard.get(link.name, [])}
     return sorted(
         {
             (names[address], cage)
             for address, interface in ends
             if address in of_address
             for cage, links in of_address[address].items()
-            if any(link["name"] == interface for link in links)
+            if any(link.name == interface for link in links)
         }
     )
 
 
 def _choose(
-    mine: Mapping[str, Sequence[Mapping[str, Any]]], wires: Mapping[str, Sequence[tuple[str, str]]], hosts: int
+    mine: Mapping[str, Sequence[Link]], wires: Mapping[str, Sequence[tuple[str, str]]], hosts: int
 ) -> tuple[str, str]:
     """The cage for the rails: the one that reaches most hosts, else one with carrier, else the outermost."""
     if not mine:
         return "", "no ConnectX interface was found"
     reach = {cage: len({host for host, _ in wires[cage]}) for cage in mine}
-    best = max(mine, key=lambda cage: (reach[cage], any(link["carrier"] for link in mine[cage]), cage))
+    best = max(mine, key=lambda cage: (reach[cage], any(link.carrier for link in mine[cage]), cage))
     if reach[best]:
         return best, f"its beacons reach {', '.join(f'{host} {cage}' for host, cage in wires[best])}"
-    if any(link["carrier"] for link in mine[best]):
+    if any(link.carrier for link in mine[best]):
         return best, "it has carrier" if hosts == 1 else "it has carrier, though no beacon of another host arrived"
     return best, "nothing is seen on any cage: check the cable"
 
@@ -142,13 +140,13 @@ def _choose(
 def _subnets(hosts: Sequence[Host]) -> list[str]:
     """One free /24 a rail, from 192.168.177.0 on: none that a host already uses elsewhere than on its rails."""
     count = max((len(host.cages[host.cage]) for host in hosts if host.cage), default=0)
-    rails = {host.name: {link["name"] for link in host.cages.get(host.cage, [])} for host in hosts}
+    rails = {host.name: {link.name for link in host.cages.get(host.cage, [])} for host in hosts}
     used = [
         ipaddress.ip_interface(address).network
         for host in hosts
-        for link in host.report["links"]
-        if link["name"] not in rails[host.name]
-        for address in link["addresses"]
+        for link in host.report.links
+        if link.name not in rails[host.name]
+        for address in link.addresses
         if ":" not in address
     ]
     free = (ipaddress.ip_network(f"192.168.{number}.0/24") for number in range(FIRST_SUBNET, 255))
@@ -186,36 +184,36 @@ def _notes(hosts: Sequence[Host]) -> list[str]:
 def rails_of(host: Host, subnets: Sequence[str]) -> list[dict[str, str]]:
     """twinspark_rails of a host."""
     return [
-        {"name": f"rail{index}", "interface": link["name"], "hca": hca_of(link), "subnet": subnet}
+        {"name": f"rail{index}", "interface": link.name, "hca": hca_of(link), "subnet": subnet}
         for index, (link, subnet) in enumerate(zip(host.cages.get(host.cage, []), subnets, strict=False), 1)
     ]
 
 
 def owners(host: Host, interface: str) -> list[str]:
     """Who configures an interface now: netplan files, networkd's or NetworkManager's, and the daemon that runs it."""
-    links = {link["name"]: link for link in host.report["links"]}
+    links = host.report.by_name()
     found = []
-    for file in host.report["files"]:
+    for file in host.report.files:
         try:
-            network = netplan.parse(file["path"], file["text"])
+            network = netplan.parse(file.path, file.text)
         except netplan.NetplanError:
-            found.append(f"{file['path']} (does not parse)")
+            found.append(f"{file.path} (does not parse)")
             continue
         claims = (netplan.claimed(kind, name, settings, links) for kind, name, settings in netplan.stanzas(network))
         if any(interface in claim for claim in claims):
-            found.append(file["path"])
-    found += [f"{o['path']} ({o['kind']})" for o in host.report.get("foreign", []) if o["interface"] == interface]
-    daemon = host.report.get("owners", {}).get(interface)
+            found.append(file.path)
+    found += [f"{other.path} ({other.kind})" for other in host.report.foreign if other.interface == interface]
+    daemon = host.report.owners.get(interface)
     if daemon and not found:
-        return [f"{daemon['file']} ({daemon['kind']})"]
-    return [*found, f"run by {daemon['kind']}"] if daemon else found
+        return [f"{daemon.file} ({daemon.kind})"]
+    return [*found, f"run by {daemon.kind}"] if daemon else found
 
 
-def now(host: Host, link: Mapping[str, Any]) -> str:
+def now(host: Host, link: Link) -> str:
     """The addresses of a link and whose they are."""
-    owned = owners(host, link["name"])
-    whose = f"configured by {', '.join(owned)}" if owned else "set by hand" if link["addresses"] else ""
-    return "; ".join(filter(None, [", ".join(link["addresses"]) or "no address", whose]))
+    owned = owners(host, link.name)
+    whose = f"configured by {', '.join(owned)}" if owned else "set by hand" if link.addresses else ""
+    return "; ".join(filter(None, [", ".join(link.addresses) or "no address", whose]))
 
 
 def inventory(found: Found, connection: Mapping[str, Any], group: str = "") -> str:
@@ -238,23 +236,21 @@ def inventory(found: Found, connection: Mapping[str, Any], group: str = "") -> s
 
 def _host_lines(host: Host, rank: int, subnets: Sequence[str]) -> list[str]:
     report = host.report
-    lines = [f"# Rank {rank}{', the head' if rank == 0 else ''}: {report.get('model') or 'model unknown'}"]
-    links = {link["name"]: link for link in report["links"]}
-    management = report["management"].get("interface")
+    lines = [f"# Rank {rank}{', the head' if rank == 0 else ''}: {report.model or 'model unknown'}"]
+    links = report.by_name()
+    management = report.management.interface
     if management:
         whose = f" ({', '.join(owners(host, management)) or 'set by hand'})" if management in links else ""
-        lines.append(f"# Management: {management}, {report['management']['address']}{whose}")
+        lines.append(f"# Management: {management}, {report.management.address}{whose}")
     for cage, members in host.cages.items():
         place = f" ({CAGES[cage]})" if cage in CAGES else ""
-        state = ", ".join(
-            f"{m['name']} {'up' if m['carrier'] else 'no carrier' if m['up'] else 'down'}" for m in members
-        )
+        state = ", ".join(f"{m.name} {'up' if m.carrier else 'no carrier' if m.up else 'down'}" for m in members)
         lines.append(f"# Cage {cage}{place}: {state}")
     lines.append(f"# Rails on cage {host.cage}: {host.why}" if host.cage else f"# No rails: {host.why}")
     for link in host.cages.get(host.cage, []):
-        lines.append(f"# {link['name']} now: {now(host, link)}")
+        lines.append(f"# {link.name} now: {now(host, link)}")
     lines.append(f"{host.name}:")
-    lines += [f"  {key}: {value}" for key, value in (report.get("endpoint") or {"ansible_host": host.address}).items()]
+    lines += [f"  {key}: {value}" for key, value in (report.endpoint or {"ansible_host": host.address}).items()]
     rails = rails_of(host, subnets)
     lines.append("  twinspark_rails:" if rails else "  twinspark_rails: []")
     lines += [

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from ..inventory.fabric import me_of, peers_of
+from ..inventory.fabric import Host, me_of, peers_of
 
 HEADER = "# Managed by twinspark: peers over the rails, and nobody else.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SshSettings:
+    """user: whose logins these are. key_path and known_hosts_path: files of that user."""
+
+    user: str
+    port: int
+    key_path: str
+    known_hosts_path: str
 
 
 def alias(host: str, rail: str = "") -> str:
@@ -15,40 +25,38 @@ def alias(host: str, rail: str = "") -> str:
     return f"twinspark-{host}-{rail}" if rail else f"twinspark-{host}"
 
 
-def known_hosts(
-    entries: Sequence[Mapping[str, Any]], host: str, host_keys: Mapping[str, Sequence[str]], port: int = 22
-) -> str:
+def known_hosts(entries: Sequence[Host], host: str, host_keys: Mapping[str, Sequence[str]], port: int = 22) -> str:
     """known_hosts for one host: every host key of every peer, for the peer's rail addresses and aliases only.
 
     host_keys: host to public host keys ("ssh-ed25519 AAAA..."), read over the management connection.
     """
     lines = []
     for peer in peers_of(entries, host):
-        addresses = [rail["address"] for rail in peer["rails"]]
+        addresses = [rail.address for rail in peer.rails]
         names = ",".join(address if port == 22 else f"[{address}]:{port}" for address in addresses)
-        lines += [f"{names} {' '.join(key.split()[:2])}" for key in sorted(host_keys[peer["host"]])]
+        lines += [f"{names} {' '.join(key.split()[:2])}" for key in sorted(host_keys[peer.host])]
     return HEADER + "".join(f"{line}\n" for line in lines)
 
 
-def ssh_config(entries: Sequence[Mapping[str, Any]], host: str, settings: Mapping[str, Any]) -> str:
+def ssh_config(entries: Sequence[Host], host: str, settings: SshSettings) -> str:
     """An ssh_config drop-in for exactly the peers' aliases and rail addresses.
 
-    settings: user, port, key_path, known_hosts_path. A peer's plain alias goes over the first rail.
+    A peer's plain alias goes over the first rail.
     """
     text = HEADER
-    mine = {rail["name"]: rail["address"] for rail in me_of(entries, host)["rails"]}
+    mine = {rail.name: rail.address for rail in me_of(entries, host).rails}
     for peer in peers_of(entries, host):
-        for index, rail in enumerate(peer["rails"]):
-            names = [alias(peer["host"], rail["name"]), rail["address"]]
-            names = [alias(peer["host"]), *names] if index == 0 else names
+        for index, rail in enumerate(peer.rails):
+            names = [alias(peer.host, rail.name), rail.address]
+            names = [alias(peer.host), *names] if index == 0 else names
             options = {
-                "HostName": rail["address"],
-                "Port": settings["port"],
-                "BindAddress": mine[rail["name"]],
-                "User": settings["user"],
-                "IdentityFile": settings["key_path"],
+                "HostName": rail.address,
+                "Port": settings.port,
+                "BindAddress": mine[rail.name],
+                "User": settings.user,
+                "IdentityFile": settings.key_path,
                 "IdentitiesOnly": "yes",
-                "UserKnownHostsFile": settings["known_hosts_path"],
+                "UserKnownHostsFile": settings.known_hosts_path,
                 "GlobalKnownHostsFile": "/dev/null",
                 "StrictHostKeyChecking": "yes",
                 "PreferredAuthentications": "publickey",
@@ -58,19 +66,19 @@ def ssh_config(entries: Sequence[Mapping[str, Any]], host: str, settings: Mappin
     return text
 
 
-def authorized_keys(entries: Sequence[Mapping[str, Any]], host: str, public_keys: Mapping[str, str]) -> str:
+def authorized_keys(entries: Sequence[Host], host: str, public_keys: Mapping[str, str]) -> str:
     """The block of authorized_keys for one host: each peer's key, good from that peer's rail addresses only.
 
     A key that is not made yet (check mode on a new host) is announced by a comment.
     """
     lines = []
     for peer in peers_of(entries, host):
-        key = public_keys.get(peer["host"], "")
-        sources = ",".join(rail["address"] for rail in peer["rails"])
+        key = public_keys.get(peer.host, "")
+        sources = ",".join(rail.address for rail in peer.rails)
         lines.append(
-            f'from="{sources}",restrict {" ".join(key.split()[:2])} twinspark@{peer["host"]}'
+            f'from="{sources}",restrict {" ".join(key.split()[:2])} twinspark@{peer.host}'
             if key
-            else f"# the key that {peer['host']} is going to make"
+            else f"# the key that {peer.host} is going to make"
         )
     return "\n".join(lines)
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from ..inventory.fabric import Rail
+from .state import Link
 
 HEADER = "# Managed by twinspark: changes made by hand are seen and undone. Settings: twinspark_rails.\n"
 # Keys of netplan whose values are secrets (Wi-Fi, 802.1X, WireGuard): they stay on the host.
@@ -22,32 +26,30 @@ class NetplanError(ValueError):
     """A netplan file that can't be read; the message says which, where, and what to do."""
 
 
-def render(rails: Sequence[Mapping[str, Any]], mtu: int) -> str:
-    """The text of 40-cx7.yaml for one host: the article's file; "" without rails. rails: interface, cidr."""
+def render(rails: Sequence[Rail], mtu: int) -> str:
+    """The text of 40-cx7.yaml for one host: the article's file; "" without rails."""
     if not rails:
         return ""
     lines = ["network:", "  version: 2", "  ethernets:"]
     for index, rail in enumerate(rails):
         said = index > 0
         lines += [
-            f"    {rail['interface']}:",
+            f"    {rail.interface}:",
             "      dhcp4: no",
             "      dhcp6: no" + ("" if said else " # Explicitly disable DHCPv6"),
             "      link-local: []" + ("" if said else " # Restrict link-local addresses to static IPv4 only"),
             f"      mtu: {mtu}",
-            f"      addresses: [{rail['cidr']}]",
+            f"      addresses: [{rail.cidr}]",
         ]
     return HEADER + "\n".join(lines) + "\n"
 
 
-def render_sysctl(rails: Sequence[Mapping[str, Any]], arp: Mapping[str, int]) -> str:
+def render_sysctl(rails: Sequence[Rail], arp: Mapping[str, int]) -> str:
     """The text of the sysctl.d file. Both functions share one wire: each rail answers ARP for its own address only.
 
     Names are written with slashes, so that an interface name may hold a dot.
     """
-    lines = [
-        f"net/ipv4/conf/{rail['interface']}/{key} = {value}" for rail in rails for key, value in sorted(arp.items())
-    ]
+    lines = [f"net/ipv4/conf/{rail.interface}/{key} = {value}" for rail in rails for key, value in sorted(arp.items())]
     return HEADER + "\n".join(lines) + "\n" if lines else ""
 
 
@@ -87,10 +89,10 @@ def stanzas(network: Mapping[str, Any]) -> Iterable[tuple[str, str, Mapping[str,
                 yield str(kind), str(name), settings if isinstance(settings, Mapping) else {}
 
 
-def claimed(kind: str, name: str, settings: Mapping[str, Any], links: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def claimed(kind: str, name: str, settings: Mapping[str, Any], links: Mapping[str, Link]) -> set[str]:
     """The interfaces that a stanza names: by its id, by match, as a member, or as the link below it.
 
-    links: name to {mac, driver} of the interfaces that the host has.
+    links: by name, the interfaces that the host has.
     """
     members = {str(member) for member in settings.get("interfaces") or []}
     if settings.get("link"):
@@ -103,15 +105,15 @@ def claimed(kind: str, name: str, settings: Mapping[str, Any], links: Mapping[st
     return members | {link for link, facts in links.items() if _matches(match, link, facts)}
 
 
-def _matches(match: Mapping[str, Any], link: str, facts: Mapping[str, Any]) -> bool:
+def _matches(match: Mapping[str, Any], link: str, facts: Link) -> bool:
     """Whether netplan's `match` means this link. All of its keys must; driver may be a list, name and driver globs."""
     drivers = match.get("driver", "*")
     drivers = drivers if isinstance(drivers, list) else [drivers]
-    mac = str(match.get("macaddress", facts.get("mac", "")))
+    mac = str(match.get("macaddress", facts.mac))
     return (
         fnmatch.fnmatchcase(link, str(match.get("name", "*")))
-        and any(fnmatch.fnmatchcase(str(facts.get("driver", "")), str(driver)) for driver in drivers)
-        and mac.lower() == str(facts.get("mac", "")).lower()
+        and any(fnmatch.fnmatchcase(facts.driver, str(driver)) for driver in drivers)
+        and mac.lower() == facts.mac.lower()
     )
 
 
@@ -153,8 +155,22 @@ def _without_empty_kinds(lines: list[str]) -> str | None:
     return None if trivial else "".join(result)
 
 
-def takeover(path: str, text: str, rails: set[str], links: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
-    """How a foreign file would be taken over: {path, interfaces, ids, remove} or, when it can't be, {path, refusal}.
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """A foreign file that names rails. ids: the stanzas to take out; remove: nothing would be left of it.
+
+    refusal: why it can't be taken over, a sentence with its fix; "" when it can.
+    """
+
+    path: str
+    interfaces: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+    remove: bool = False
+    refusal: str = ""
+
+
+def takeover(path: str, text: str, rails: set[str], links: Mapping[str, Link]) -> Takeover | None:
+    """How a foreign file would be taken over, or why it can't be.
 
     None when the file does not name a rail. Raises NetplanError when it does not parse.
     """
@@ -168,20 +184,14 @@ def takeover(path: str, text: str, rails: set[str], links: Mapping[str, Mapping[
         others = sorted((claims[kind, name] & set(links)) - rails)
         if others or kind != "ethernets":
             also = f"also {', '.join(others)}" if others else f"them as part of {kind} {name}"
-            return {
-                "path": path,
-                "interfaces": named,
-                "refusal": f"{path} names {', '.join(named)}, and its stanza {name} covers {also}: "
-                "take the rails' interfaces out of it by hand",
-            }
+            refusal = f"{path} names {', '.join(named)}, and its stanza {name} covers {also}"
+            fix = "take the rails' interfaces out of it by hand"
+            return Takeover(path, tuple(named), refusal=f"{refusal}: {fix}")
     ids = sorted(name for _, name in mine)
     expected = [(kind, name, dict(s)) for kind, name, s in stanzas(network) if (kind, name) not in mine]
     rest = without_stanzas(text, ids) if expected else None
     left = [] if rest is None else [(kind, name, dict(s)) for kind, name, s in stanzas(parse(path, rest))]
     if left != expected:
-        return {
-            "path": path,
-            "interfaces": named,
-            "refusal": f"{path} names {', '.join(named)} in a form that can't be taken out safely: do it by hand",
-        }
-    return {"path": path, "interfaces": named, "ids": ids, "remove": rest is None}
+        refusal = f"{path} names {', '.join(named)} in a form that can't be taken out safely: do it by hand"
+        return Takeover(path, tuple(named), refusal=refusal)
+    return Takeover(path, tuple(named), tuple(ids), remove=rest is None)

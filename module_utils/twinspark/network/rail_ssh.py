@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..inventory.fabric import Host
 
 
 def ssh_argv(address: str, user: str, key: str, known_hosts: str) -> list[str]:
@@ -30,17 +32,29 @@ def ssh_argv(address: str, user: str, key: str, known_hosts: str) -> list[str]:
     return [*argv, "-l", user, address]
 
 
-def peers(entries: Sequence[Mapping[str, Any]], settings: Mapping[str, str]) -> list[dict[str, Any]]:
-    """[{name, ssh}] for entries of the fabric, over each one's first rail. `settings`: key, known_hosts, user."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """key and known_hosts: files of the user who logs in; user "": the inventory's."""
+
+    key: str
+    known_hosts: str
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A host and the argv that reaches it, up to the remote command."""
+
+    name: str
+    ssh: list[str]
+
+
+def peers(entries: Sequence[Host], identity: Identity) -> list[Peer]:
+    """How to reach each of the entries over its first rail."""
     return [
-        {
-            "name": entry["host"],
-            "ssh": ssh_argv(
-                entry["rails"][0]["address"],
-                settings.get("user") or entry["user"],
-                settings["key"],
-                settings["known_hosts"],
-            ),
-        }
+        Peer(
+            entry.host,
+            ssh_argv(entry.rails[0].address, identity.user or entry.user, identity.key, identity.known_hosts),
+        )
         for entry in entries
     ]

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -19,10 +18,6 @@ class Cause:
     meaning: str
     fix: str
     line: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON and for Ansible."""
-        return asdict(self)
 
 
 # With -R the two ends talk over one connection and then make a second one for the queue pairs, without agreeing on

@@ -1,22 +1,88 @@
-"""RDMA facts of one host, read from sysfs (or from a recorded tree) and from rdma-core's and iproute2's output.
+"""RDMA facts of one host: what twinspark_rdma_info finds, and how names and tools' output become that.
 
-Units: bits per second, bytes, PCIe in GT/s and lanes. Nothing here runs a program or changes anything.
+Units: bits per second, bytes, PCIe in GT/s and lanes.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
-from pathlib import Path
-from typing import Any
 
 MELLANOX = "0x15b3"
 DRIVER = "mlx5_core"
 ROCE_HEADERS = 90  # bytes: Ethernet, IPv4, UDP, BTH, RETH and ICRC around one packet's data, rounded up
 MTUS = (4096, 2048, 1024, 512, 256)  # what an RDMA port can be set to, ibv_mtu
 _NAME = re.compile(r"^(?:roce|ib)(?:P(\d{1,5}))?p(\d{1,3})s(\d{1,2})(?:f(\d))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Gid:
+    """An entry of the GID table. address: the IPv4 address that it is made of, None for a link-local one."""
+
+    type: str
+    address: str | None
+    index: int = -1
+    gid: str = ""
+    netdev: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A PCI function and the driver that it is bound to."""
+
+    vendor: str | None = None
+    driver: str | None = None
+    pcie_speed_gt: float | None = None
+    pcie_width: int | None = None
+    pcie_bit_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An RDMA device; None for what can't be read. present: whether it is there at all. state: as ACTIVE or DOWN."""
+
+    present: bool = False
+    pci: str | None = None
+    netdev: str | None = None
+    netdev_mtu: int | None = None
+    active_mtu: int | None = None
+    firmware: str | None = None
+    board: str | None = None
+    state: str | None = None
+    physical_state: str | None = None
+    link_layer: str | None = None
+    rate_bit_s: float | None = None
+    gids: tuple[Gid, ...] = ()
+    pcie_speed_gt: float | None = None
+    pcie_width: int | None = None
+    pcie_bit_s: float | None = None
+    driver: str | None = None
+    vendor: str | None = None
+    other_cage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program: where it is, and the package that owns it."""
+
+    path: str | None = None
+    package: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One host: devices by name, PCI functions of the vendor by address, tools by name."""
+
+    devices: Mapping[str, Device] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+
+    def device(self, hca: str) -> Device:
+        """The device of that name; one that is not present where there is none."""
+        return self.devices.get(hca, Device())
 
 
 def pci_of(hca: str) -> str | None:
@@ -45,102 +111,6 @@ def pcie_bit_s(speed: float | None, width: int | None) -> float | None:
     if not speed or not width:
         return None
     return speed * 1e9 * width * (128 / 130 if speed >= 8 else 8 / 10)
-
-
-def read(root: Path, names: Iterable[str] = ()) -> dict[str, Any]:
-    """Devices by name, and Mellanox PCI functions by address, of the tree below `root` (/ on a real host).
-
-    `names` are devices that are asked for; one that is not there appears with `present: false` and what its PCI
-    function says, so that a device bound to another driver is told from one that does not exist.
-    """
-    base = root / "sys/class/infiniband"
-    found = sorted(path.name for path in base.iterdir()) if base.is_dir() else []
-    functions = _functions(root)
-    devices = {name: _device(root, name) for name in found}
-    for name in names:
-        devices.setdefault(name, {"present": False, "pci": pci_of(name)})
-    for name, device in devices.items():
-        device["driver"] = functions.get(device["pci"] or "", {}).get("driver")
-        device["vendor"] = functions.get(device["pci"] or "", {}).get("vendor")
-        device["other_cage"] = other_cage(name)
-    return {"devices": devices, "functions": functions}
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
-
-
-def _number(path: Path) -> float | None:
-    """The number that a sysfs file begins with ('200 Gb/sec (4X HDR)' is 200)."""
-    match = re.match(r"\d+(?:\.\d+)?", _text(path) or "")
-    return float(match[0]) if match else None
-
-
-def _functions(root: Path) -> dict[str, dict[str, Any]]:
-    base = root / "sys/bus/pci/devices"
-    paths = sorted(base.iterdir()) if base.is_dir() else []
-    return {
-        path.name: {"vendor": MELLANOX, "driver": _link(path / "driver"), **_pcie(path)}
-        for path in paths
-        if _text(path / "vendor") == MELLANOX
-    }
-
-
-def _link(path: Path) -> str | None:
-    return path.resolve().name if path.exists() else None
-
-
-def _pcie(path: Path) -> dict[str, Any]:
-    speed, width = _number(path / "current_link_speed"), _number(path / "current_link_width")
-    lanes = int(width) if width else None
-    return {"pcie_speed_gt": speed, "pcie_width": lanes, "pcie_bit_s": pcie_bit_s(speed, lanes)}
-
-
-def _device(root: Path, name: str) -> dict[str, Any]:
-    path = root / "sys/class/infiniband" / name
-    port = path / "ports/1"
-    rate = _number(port / "rate")
-    gids = _gids(port)
-    pci = (path / "device").resolve().name if (path / "device").exists() else None
-    netdev = _text(path / "parent") or next((gid["netdev"] for gid in gids if gid["netdev"]), None)
-    mtu = _netdev_mtu(root, netdev) if netdev else None
-    return {
-        "present": True,
-        "pci": pci,
-        "netdev": netdev,
-        "netdev_mtu": mtu,
-        "active_mtu": mtu_of(mtu) if mtu else None,
-        "firmware": _text(path / "fw_ver") or None,  # Soft-RoCE has none
-        "board": _text(path / "board_id"),
-        "state": (_text(port / "state") or "").partition(": ")[2] or None,
-        "physical_state": (_text(port / "phys_state") or "").partition(": ")[2] or None,
-        "link_layer": _text(port / "link_layer"),
-        "rate_bit_s": rate * 1e9 if rate else None,
-        "gids": gids,
-        **_pcie(path / "device"),
-    }
-
-
-def _netdev_mtu(root: Path, netdev: str) -> int | None:
-    # A recorded tree has no MTU: that one is the running kernel's own.
-    mtu = _number(root / "sys/class/net" / netdev / "mtu") or _number(Path("/sys/class/net") / netdev / "mtu")
-    return int(mtu) if mtu else None
-
-
-def _gids(port: Path) -> list[dict[str, Any]]:
-    folder = port / "gids"
-    indexes = sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit()) if folder.is_dir() else []
-    found = []
-    for index in indexes:
-        gid = _text(folder / str(index))
-        kind = _text(port / f"gid_attrs/types/{index}")  # an unused slot can't be read: EINVAL
-        if gid and kind and gid.strip("0:"):
-            netdev = _text(port / f"gid_attrs/ndevs/{index}")
-            found.append({"index": index, "gid": gid, "type": kind, "netdev": netdev, "address": address_of(gid)})
-    return found
 
 
 def address_of(gid: str) -> str | None:
@@ -179,10 +149,15 @@ def links(text: str) -> dict[str, dict[str, str]]:
     }
 
 
-def with_tools(facts: dict[str, Any], devinfo: str, link: str) -> dict[str, Any]:
+def with_tools(facts: HostFacts, devinfo: str, link: str) -> HostFacts:
     """`facts` with what the tools know better than sysfs: the active MTU, and the netdev behind a device."""
     mtus, known = active_mtus(devinfo), links(link)
-    for name, device in facts["devices"].items():
-        device["active_mtu"] = mtus.get(name, device.get("active_mtu"))
-        device["netdev"] = device.get("netdev") or known.get(name, {}).get("netdev")
-    return facts
+    devices = {
+        name: replace(
+            device,
+            active_mtu=mtus.get(name, device.active_mtu),
+            netdev=device.netdev or known.get(name, {}).get("netdev"),
+        )
+        for name, device in facts.devices.items()
+    }
+    return replace(facts, devices=devices)

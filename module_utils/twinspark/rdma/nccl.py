@@ -9,9 +9,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from .devices import Verdict, verdict
+from ..proof.values import Findings, Measurement, Requirement, Verdict
 
 GIGA = 1e9
 LONGEST = 2000  # characters of a line that are looked at; NCCL's own are shorter
@@ -137,8 +136,9 @@ class Limits:
     ceiling_b_s: float
 
 
-def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits: Limits) -> dict[str, Any]:
-    """verdicts and measurements. logs: each host's output; devices: the HCAs that must carry it, by host."""
+def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits: Limits) -> Findings:
+    """Verdicts, measurements, and the lines they rest on. logs: each host's output; devices: the HCAs that must
+    carry it, by host."""
     if len(logs) == 1 < len(devices):  # one stream of all ranks, in the order of the hosts
         ranks = by_rank(next(iter(logs.values())))
         logs = {host: ranks.get(rank, "") for rank, host in enumerate(devices)}
@@ -148,27 +148,20 @@ def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits:
         try:
             parsed[host] = parse(text)
         except NcclError as error:
-            verdicts.append(verdict(f"NCCL on {host}", False, measured="no log", required="NET/IB", reason=str(error),
-                                    fix="Read the job's log; the image must print NCCL_DEBUG=INFO"))  # fmt: skip
+            verdicts.append(Verdict.told(f"NCCL on {host}", False, "no log", "NET/IB", reason=str(error),
+                                         fix="Read the job's log; the image must print NCCL_DEBUG=INFO"))  # fmt: skip
             continue
         verdicts.append(_network(host, parsed[host]))
         verdicts.append(_devices(host, parsed[host], devices[host]))
     rows = [row for log in parsed.values() for row in log.rows]
     verdicts.append(_bandwidth(rows, limits))
-    wrong = sum(row.wrong for row in rows)
-    verdicts.append(verdict("NCCL results", not wrong, measured=f"{wrong} wrong values", required="0 wrong values",
-                            reason="the collective computed wrong values",
-                            fix="Don't serve on this fabric; check memory and cable"))  # fmt: skip
-    measurements = [
-        {"name": "NCCL bus bandwidth", "subject": f"{row.bytes} bytes", "value": row.best_b_s, "unit": "B/s"}
-        for row in rows
-        if row.best_b_s
-    ]
-    return {
-        "verdicts": verdicts,
-        "measurements": measurements,
-        "lines": {host: log.lines for host, log in parsed.items()},
-    }
+    verdicts.append(Verdict.of("NCCL results", sum(row.wrong for row in rows), Requirement("==", 0, "wrong values"),
+                               reason="the collective computed wrong values",
+                               fix="Don't serve on this fabric; check memory and cable"))  # fmt: skip
+    measurements = tuple(
+        Measurement("NCCL bus bandwidth", row.best_b_s, "B/s", f"{row.bytes} bytes") for row in rows if row.best_b_s
+    )
+    return Findings(tuple(verdicts), measurements, {"lines": {host: log.lines for host, log in parsed.items()}})
 
 
 def _network(host: str, log: Log) -> Verdict:
@@ -185,7 +178,7 @@ def _network(host: str, log: Log) -> Verdict:
         )
     elif log.network is None:
         reason, fix = "the log names no network", "Run it with NCCL_DEBUG=INFO"
-    return verdict(f"NCCL network on {host}", ok, measured=log.network or "none", required="IB", reason=reason, fix=fix)
+    return Verdict.told(f"NCCL network on {host}", ok, log.network or "none", "IB", reason=reason, fix=fix)
 
 
 def _devices(host: str, log: Log, wanted: Sequence[str]) -> Verdict:
@@ -194,25 +187,24 @@ def _devices(host: str, log: Log, wanted: Sequence[str]) -> Verdict:
     missing = [device for device in wanted if device not in used]
     idle = [device for device in log.devices if log.carried and device not in log.carried]
     reason = f"NCCL does not use {', '.join(missing)}" if missing else f"no channel goes over {', '.join(idle)}"
-    return verdict(
+    return Verdict.told(
         f"NCCL devices on {host}", not missing and not idle,
-        measured=", ".join(log.devices) or "none", required=", ".join(wanted), reason=reason,
+        ", ".join(log.devices) or "none", ", ".join(wanted), reason=reason,
         fix="Set NCCL_IB_HCA to both devices of the cage on this host, and leave NCCL_IB_GID_INDEX unset",
     )  # fmt: skip
 
 
 def _bandwidth(rows: Sequence[Row], limits: Limits) -> Verdict:
     largest = max((row for row in rows if row.best_b_s), key=lambda row: row.bytes, default=None)
-    name = "NCCL bus bandwidth"
+    name, floor = "NCCL bus bandwidth", Requirement(">=", limits.bus_b_s / GIGA, "GB/s")
     if largest is None or largest.best_b_s is None:
-        return verdict(name, False, measured="nothing", required=f"at least {limits.bus_b_s / GIGA:g}", unit="GB/s",
-                       reason="no rank printed a table of results", fix="Read the head's log of the job")  # fmt: skip
+        return Verdict.of(name, None, floor, reason="no rank printed a table of results",
+                          fix="Read the head's log of the job")  # fmt: skip
     value = largest.best_b_s
     if value > limits.ceiling_b_s:
-        return verdict(name, False, measured=round(value / GIGA, 2),
-                       required=f"at most {limits.ceiling_b_s / GIGA:g}", unit="GB/s",
-                       reason="this is more than the cable can carry, so it is not believed",
-                       fix="Check that the ranks are on different hosts")  # fmt: skip
+        return Verdict.of(name, value / GIGA, Requirement("<=", limits.ceiling_b_s / GIGA, "GB/s"), digits=2,
+                          reason="this is more than the cable can carry, so it is not believed",
+                          fix="Check that the ranks are on different hosts")  # fmt: skip
     reason, fix = "the collective is slower than it has to be", "Run the rdma stage again with rdma_verify_remeasure"
     if 11 * GIGA <= value <= 15 * GIGA:
         reason, fix = (
@@ -222,8 +214,7 @@ def _bandwidth(rows: Sequence[Row], limits: Limits) -> Verdict:
     elif value < 5 * GIGA:
         reason = "about 3 GB/s is what TCP or stale NIC firmware gives"
         fix = "See the network verdict; else update the NIC firmware, one host at a time"
-    return verdict(name, value >= limits.bus_b_s, measured=round(value / GIGA, 2),
-                   required=f"at least {limits.bus_b_s / GIGA:g}", unit="GB/s", reason=reason, fix=fix)  # fmt: skip
+    return Verdict.of(name, value / GIGA, floor, digits=2, reason=reason, fix=fix)
 
 
 def memory(meminfo: str, largest: int) -> Verdict:
@@ -234,9 +225,8 @@ def memory(meminfo: str, largest: int) -> Verdict:
     found = re.search(r"^MemAvailable:\s+(\d{1,12}) kB", meminfo, re.MULTILINE)
     available = int(found[1]) * 1024 if found else 0
     required = 4 * largest + 8 * 2**30
-    return verdict(
-        "memory for the NCCL test", available >= required,
-        measured=round(available / 2**30, 1), required=f"at least {required / 2**30:.1f}", unit="GiB",
+    return Verdict.of(
+        "memory for the NCCL test", available / 2**30, Requirement(">=", round(required / 2**30, 1), "GiB"), digits=1,
         reason="a test that does not fit into unified memory hangs the host",
         fix="Stop what is served (twinspark stop), or lower rdma_verify_nccl_largest",
     )  # fmt: skip

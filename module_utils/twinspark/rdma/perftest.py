@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from .causes import Cause, of_lines
@@ -54,10 +54,6 @@ class Row:
         """Whether the row holds the figure that it was run for: an average bandwidth, or an average latency."""
         return self.average_bit_s is not None or self.average_us is not None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Every field, None where the output had no such column or no valid number in it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Result:
@@ -79,17 +75,6 @@ class Result:
     def cause(self) -> Cause | None:
         """The most precise error, None when the run printed none."""
         return self.errors[0] if self.errors else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON and for Ansible."""
-        return {
-            "test": self.test,
-            "device": self.device,
-            "rows": [row.as_dict() for row in self.rows],
-            "errors": [cause.as_dict() for cause in self.errors],
-            "warnings": list(self.warnings),
-            "settings": dict(self.settings),
-        }
 
 
 # Field of Row for each heading; the unit stands in the heading itself.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .causes import Cause, by_precision, named, of_lines
-from .perftest import PerftestError, parse
+from .perftest import PerftestError, Row, parse
+from .plan import Run
 
 PREFIX = "twinspark-perftest"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,6 +22,9 @@ _SYSTEMD_RUN = re.compile(
     r"^ *(?:Running as unit|Press \^\]|Finished with result|Main processes terminated|Service runtime|CPU time consumed"
     r"|Memory peak|Memory swap peak|IO bytes|IP traffic)\b.*$"
 )
+
+# systemd looks for stdbuf, which comes first in the argv; stdbuf looks for perftest.
+_NOT_FOUND = re.compile(r"Failed to find executable|stdbuf: failed to run command .*: No such file")
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ def ports(text: str) -> range:
     return range(first, last + 1)
 
 
-def server_argv(tool: str, run: Mapping[str, Any], port: int) -> list[str]:
+def server_argv(tool: str, run: Run, port: int) -> list[str]:
     """The server's command. perftest buffers its output in a pipe: stdbuf lets the readiness line out."""
-    return ["stdbuf", "-oL", tool, "-d", run["server_device"], "-p", str(port), *run["options"]]
+    return ["stdbuf", "-oL", tool, "-d", run.server_device, "-p", str(port), *run.options]
 
 
-def client_argv(tool: str, run: Mapping[str, Any], port: int) -> list[str]:
+def client_argv(tool: str, run: Run, port: int) -> list[str]:
     """The client's command."""
-    return ["stdbuf", "-oL", tool, run["address"], "-d", run["client_device"], "-p", str(port), *run["options"]]
+    return ["stdbuf", "-oL", tool, run.address, "-d", run.client_device, "-p", str(port), *run.options]
 
 
 def unit_argv(unit: str, argv: Sequence[str], *, seconds: int, wait: bool) -> list[str]:
@@ -99,30 +102,35 @@ def ended(stdout: str, stderr: str, code: int) -> Ended:
     return Ended(text, int(struck[1]) if struck else code, word)
 
 
-def outcome(end: Ended) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one end of a run came to: its figures, or the named cause why there are none."""
+
+    ok: bool
+    rows: tuple[Row, ...]
+    warnings: tuple[str, ...]
+    cause: Cause | None
+    text: str
+    exit_code: int | None
+    result: str
+
+
+def outcome(end: Ended) -> Outcome:
     """The measurement of one end, or the named cause why there is none."""
     try:
         parsed = parse(end.text)
-        rows, warnings, valid = [row.as_dict() for row in parsed.rows], list(parsed.warnings), parsed.valid
+        rows, warnings, valid = parsed.rows, parsed.warnings, parsed.valid
     except PerftestError:
-        rows, warnings, valid = [], [], False
+        rows, warnings, valid = (), (), False
     cause = None if valid and end.result == "success" else cause_of(end)
     if rows and not valid and cause and cause.name == "no_output":
         cause = named("invalid", "; ".join(warnings))
-    return {
-        "ok": valid and cause is None,
-        "rows": rows,
-        "warnings": warnings,
-        "cause": cause.as_dict() if cause else None,
-        "text": end.text,
-        "exit_code": end.code,
-        "result": end.result,
-    }
+    return Outcome(valid and cause is None, rows, warnings, cause, end.text, end.code, end.result)
 
 
 def cause_of(end: Ended) -> Cause:
     """Why there is no measurement: what perftest printed, else what systemd says, else that nothing came."""
-    if "Failed to find executable" in end.text:
+    if _NOT_FOUND.search(end.text):
         return named("no_tool", end.text)
     crashed = end.result == "core-dump" or (end.result == "signal" and end.code in CRASHES)
     if end.result == "signal" and not crashed:
@@ -136,7 +144,7 @@ def cause_of(end: Ended) -> Cause:
     return named("timeout" if end.result == "timeout" else "no_output", said[-1] if said else "")
 
 
-def worst(causes: Iterable[Mapping[str, Any] | None]) -> Mapping[str, Any] | None:
+def worst(causes: Iterable[Cause | None]) -> Cause | None:
     """Of the causes that the two ends name, the one that explains the other."""
-    found = [Cause(**cause) for cause in causes if cause]
-    return by_precision(found)[0].as_dict() if found else None
+    found = [cause for cause in causes if cause]
+    return by_precision(found)[0] if found else None

@@ -5,14 +5,21 @@ Thresholds are in bit/s and microseconds. Runs are what twinspark_perftest retur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
-from .causes import QUEUE_PAIRS_REFUSED, named
-from .devices import Facts, Verdict, capacity, judge, verdict
+from ..inventory.fabric import Host
+from ..proof.json_form import SPARSE, to_json
+from ..proof.values import Findings, Measurement, Requirement, Verdict
+from .causes import QUEUE_PAIRS_REFUSED, Cause, named
+from .devices import ACTIVE, Facts, capacity, judge
+from .facts import Tool
+from .perftest import Row
 from .perftest_run import worst
+from .plan import Plan, Run, Step
 
 GIGA = 1e9
 # A GB10's NIC that got too little power at boot moves 8 to 25 Gb/s over a link that looks perfect (the 13 Gb/s fault).
@@ -22,9 +29,9 @@ FAULT_CURE = "Reboot both with the cable in; else shut both down, pull AC for 60
 SLOW_CURE = "Look at the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Thresholds:
-    """bit/s, microseconds and fractions of one."""
+    """bit/s, microseconds and fractions of one. sysfs_root: / where the facts are the running kernel's."""
 
     rail_bit_s: float
     together_bit_s: float
@@ -32,13 +39,54 @@ class Thresholds:
     typical_us: float
     p999_us: float
     spread: float
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Thresholds:
-        return cls(**{name: float(given[name]) for name in cls.__dataclass_fields__})
+    sysfs_root: str = "/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The facts of all hosts, before the measurements and after them."""
+
+    before: Facts
+    after: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One end of a run as twinspark_perftest returns it. replaced: by a spare; skipped: it was not tried."""
+
+    key: str
+    side: str = field(default="", metadata=SPARSE)
+    unit: str | None = field(default=None, metadata=SPARSE)
+    port: int | None = field(default=None, metadata=SPARSE)
+    argv: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    exit_code: int | None = field(default=None, metadata=SPARSE)
+    result: str | None = field(default=None, metadata=SPARSE)
+    took: float | None = field(default=None, metadata=SPARSE)
+    rows: tuple[Row, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), metadata=SPARSE)
+    cause: Cause | None = field(default=None, metadata=SPARSE)
+    text: str | None = field(default=None, metadata=SPARSE)
+    replaced: bool = field(default=False, metadata=SPARSE)
+    skipped: bool = field(default=False, metadata=SPARSE)
+
+    def kept(self) -> dict[str, Any]:
+        """What a proof keeps of it: everything that it printed, and its figures without the empty columns."""
+        rows = [{name: value for name, value in to_json(row).items() if value is not None} for row in self.rows]
+        return {**to_json(replace(self, skipped=False)), "rows": rows}
+
+
+NOTHING = Done("")  # a run of which an end never came
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Both ends of every run."""
+
+    client: tuple[Done, ...]
+    server: tuple[Done, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """The repeats of one test in one direction over one rail: their median and their spread."""
 
@@ -57,62 +105,55 @@ class Figure:
         return (max(self.values) - min(self.values)) / self.value
 
 
-def report(
-    fabric: Sequence[Mapping[str, Any]],
-    plan: Mapping[str, Any],
-    facts: Mapping[str, Facts],
-    runs: Mapping[str, Sequence[Mapping[str, Any]]],
-    given: Mapping[str, Any],
-) -> dict[str, Any]:
-    """verdicts, measurements, simulated and evidence for the proof.
-
-    facts: `before` and `after`, by host. runs: `client` and `server`. given: the thresholds and `sysfs_root`.
-    """
-    planned = [run for run in runs["client"] if run.get("skipped") and not run.get("cause")]
-    if planned:
+def report(fabric: Sequence[Host], plan: Plan, facts: Looks, runs: Runs, limits: Thresholds) -> Findings:
+    """What the proof of the rdma stage is made of."""
+    if any(run.skipped and not run.cause for run in runs.client):
         return _planned(plan)
-    limits = Thresholds.of(given)
-    tests = sorted({run["test"] for step in plan["steps"] for run in step["runs"]}) or ["write_bw"]
+    tests = sorted({run.test for step in plan.steps for run in step.runs}) or ["write_bw"]
     tools = [f"ib_{test}" for test in tests]
-    ends = _pair(runs["client"], runs["server"])
-    found = judge(fabric, facts["before"], tools)
-    figures: list[dict[str, Any]] = []
-    for step in plan["steps"]:
-        verdicts, measurements = _step(step, ends, limits, _ceilings(fabric, step, facts["before"]))
+    ends = Ends({run.key: run for run in runs.client}, {run.key: run for run in runs.server})
+    found = judge(fabric, facts.before, tools)
+    figures: list[Measurement] = []
+    for step in plan.steps:
+        verdicts, measurements = _step(step, ends, limits, _ceilings(fabric, step, facts.before))
         found += verdicts
         figures += measurements
-    found += _skipped(plan["skipped"])
-    found += _changed(fabric, facts)
+    found += [*_skipped(plan.skipped), *_changed(fabric, facts)]
     if len(fabric) < 2:
-        found.append(verdict("fabric of one host", True, measured="one host", required="nothing between hosts"))
-    return {
-        "verdicts": found,
-        "measurements": figures,
-        "simulated": simulated(facts["before"], tools, str(given.get("sysfs_root", "/"))),
-        "evidence": {
-            "estimate_seconds": plan["seconds"],
-            "facts": {host: fact.get("devices") for host, fact in facts["before"].items()},
-            "tools": {host: fact.get("tools") for host, fact in facts["before"].items()},
-            "runs": [_kept(run) for run in (*runs["client"], *runs["server"]) if "client" in ends[run["key"]]],
+        found.append(Verdict.told("fabric of one host", True, "one host", "nothing between hosts"))
+    return Findings(
+        tuple(found),
+        tuple(figures),
+        evidence={
+            "estimate_seconds": plan.seconds,
+            "facts": {host: to_json(fact.devices) for host, fact in facts.before.items()},
+            "tools": {host: to_json(fact.tools) for host, fact in facts.before.items()},
+            "runs": [run.kept() for run in (*runs.client, *runs.server) if run.key in ends.clients],
         },
-    }
+        simulated=tuple(simulated(facts.before, tools, limits.sysfs_root)),
+    )
 
 
-def _planned(plan: Mapping[str, Any]) -> dict[str, Any]:
+def _planned(plan: Plan) -> Findings:
     """What check mode can say: nothing was measured, and that much would be."""
-    text = f"{plan['runs']} runs, about {plan['seconds']} s"
-    verdicts = [verdict("measurement", True, blocks=False, measured="nothing in check mode", required=text)]
-    return {"verdicts": verdicts, "measurements": [], "simulated": [], "evidence": {}}
+    text = f"{plan.runs} runs, about {plan.seconds} s"
+    return Findings((Verdict.told("measurement", True, "nothing in check mode", text, blocks=False),))
 
 
-_KEPT = ("key", "side", "unit", "port", "argv", "exit_code", "result", "took", "rows", "warnings", "cause", "text",
-         "replaced")  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The two ends of each run, by its key."""
 
+    clients: Mapping[str, Done]
+    servers: Mapping[str, Done]
 
-def _kept(run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a proof keeps of a run: everything that it printed, and its figures without the empty columns."""
-    rows = [{key: value for key, value in row.items() if value is not None} for row in run.get("rows") or []]
-    return {key: run[key] for key in _KEPT if run.get(key) is not None} | {"rows": rows}
+    def client(self, run: Run) -> Done:
+        """The client's end; an empty one where it never came."""
+        return self.clients.get(run.key, NOTHING)
+
+    def causes(self, run: Run) -> list[Cause | None]:
+        """What the two ends name."""
+        return [self.client(run).cause, self.servers.get(run.key, NOTHING).cause]
 
 
 def simulated(facts: Facts, tools: Iterable[str], sysfs_root: str) -> list[str]:
@@ -120,9 +161,9 @@ def simulated(facts: Facts, tools: Iterable[str], sysfs_root: str) -> list[str]:
     strange: dict[tuple[str, str], list[str]] = {}
     for host, fact in facts.items():
         for name in tools:
-            tool = fact.get("tools", {}).get(name, {})
-            if tool.get("path") and tool.get("package") != "perftest":
-                strange.setdefault((name, tool["path"]), []).append(host)
+            tool = fact.tools.get(name, Tool())
+            if tool.path and tool.package != "perftest":
+                strange.setdefault((name, tool.path), []).append(host)
     sentences = [
         f"{name} at {path} on {', '.join(hosts)} is not the perftest package's: its figures are not taken for measured"
         for (name, path), hosts in sorted(strange.items())
@@ -132,97 +173,78 @@ def simulated(facts: Facts, tools: Iterable[str], sysfs_root: str) -> list[str]:
     return sentences
 
 
-def _pair(clients: Iterable[Mapping[str, Any]], servers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Client and server of each run, by key."""
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for side, runs in (("client", clients), ("server", servers)):
-        for run in runs:
-            found.setdefault(run["key"], {})[side] = run
-    return found
-
-
-def _ceilings(fabric: Sequence[Mapping[str, Any]], step: Mapping[str, Any], facts: Facts) -> list[float | None]:
+def _ceilings(fabric: Sequence[Host], step: Step, facts: Facts) -> list[float | None]:
     """What each rail of the step can carry, by the weaker of its two ends."""
     ceilings = []
-    for name in step["rails"]:
+    for name in step.rails:
         ends = [
-            capacity(facts[entry["host"]].get("devices", {}).get(rail["hca"]))
+            capacity(facts[entry.host].device(rail.hca))
             for entry in fabric
-            if entry["host"] in (step["client"], step["server"])
-            for rail in entry["rails"]
-            if rail["name"] == name
+            if entry.host in (step.client, step.server)
+            for rail in entry.rails
+            if rail.name == name
         ]
-        ceilings.append(None if None in ends or not ends else min(end for end in ends if end))
+        known = [end for end in ends if end]
+        ceilings.append(min(known) if known and len(known) == len(ends) else None)
     return ceilings
 
 
 def _step(
-    step: Mapping[str, Any], ends: Mapping[str, Any], limits: Thresholds, ceilings: Sequence[float | None]
-) -> tuple[list[Verdict], list[dict[str, Any]]]:
+    step: Step, ends: Ends, limits: Thresholds, ceilings: Sequence[float | None]
+) -> tuple[list[Verdict], list[Measurement]]:
     verdicts: list[Verdict] = []
-    measurements: list[dict[str, Any]] = []
-    for test in dict.fromkeys(run["test"] for run in step["runs"]):
-        tried = [run for kind in ("runs", "spares") for run in step[kind] if run["test"] == test]
+    measurements: list[Measurement] = []
+    for test in dict.fromkeys(run.test for run in step.runs):
+        tried = [run for run in (*step.runs, *step.spares) if run.test == test]
         mine = [run for run in tried if _counts(run, ends)]
-        cause = worst(
-            ends.get(run["key"], {}).get(side, {}).get("cause") for run in mine for side in ("client", "server")
-        )
-        groups = [
-            _group(ends, [run for run in mine if run["group"] == number]) for number in {r["group"] for r in mine}
-        ]
+        cause = worst(cause for run in mine for cause in ends.causes(run))
+        groups = [_group(ends, [run for run in mine if run.group == number]) for number in {r.group for r in mine}]
         rows = [group for group in groups if group]
-        name = f"{test} {step['subject']}"
-        verdicts += _refused(name, {run["group"] for run in tried if _replaced(run, ends)})
+        name = f"{test} {step.subject}"
+        verdicts += _refused(name, {run.group for run in tried if ends.client(run).replaced})
         if cause or not rows:
             verdicts.append(_failed(name, cause, mine, ends))
             continue
         if test.endswith("_bw"):
-            figure = Figure(test, step["subject"], tuple(sum(row["average_bit_s"] for row in group) for group in rows))
+            figure = Figure(test, step.subject, tuple(sum(row.average_bit_s or 0 for row in group) for group in rows))
             verdicts += _bandwidth(name, figure, limits, ceilings)
         else:
-            typical = [max(row["typical_us"] or row["average_us"] for row in group) for group in rows]
-            tails = [max(row["p999_us"] or 0 for row in group) for group in rows]
-            figure = Figure(test, step["subject"], tuple(typical), tuple(tails))
+            typical = [max(row.typical_us or row.average_us or 0 for row in group) for group in rows]
+            tails = [max(row.p999_us or 0 for row in group) for group in rows]
+            figure = Figure(test, step.subject, tuple(typical), tuple(tails))
             verdicts += _latency(name, figure, limits)
         measurements += _measurements(figure)
     return verdicts, measurements
 
 
-def _replaced(run: Mapping[str, Any], ends: Mapping[str, Any]) -> bool:
-    return bool(ends.get(run["key"], {}).get("client", {}).get("replaced"))
-
-
-def _counts(run: Mapping[str, Any], ends: Mapping[str, Any]) -> bool:
+def _counts(run: Run, ends: Ends) -> bool:
     """Whether a run is judged: not one whose place a spare took, nor a spare that was not needed."""
-    return not _replaced(run, ends) and ("client" in ends.get(run["key"], {}) or not run.get("spare"))
+    return not ends.client(run).replaced and (run.key in ends.clients or not run.spare)
 
 
 def _refused(name: str, groups: Collection[int]) -> Iterator[Verdict]:
     """A remark on the attempts whose place a spare took: it is perftest's fault, not the fabric's."""
     if groups:
         cause = named(QUEUE_PAIRS_REFUSED)
-        yield verdict(f"connections of {name}", False, blocks=False, measured=f"{len(groups)} refused",
-                      required="none refused", cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
+        yield Verdict.told(f"connections of {name}", False, f"{len(groups)} refused", "none refused", blocks=False,
+                           cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
 
 
-def _group(ends: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _group(ends: Ends, runs: Sequence[Run]) -> list[Row]:
     """The client's last row of every run of a group; nothing when one of them has none."""
-    rows = [ends.get(run["key"], {}).get("client", {}).get("rows") or [] for run in runs]
+    rows = [ends.client(run).rows for run in runs]
     return [row[-1] for row in rows] if all(rows) else []
 
 
-def _failed(name: str, cause: Mapping[str, Any] | None, runs: Sequence[Any], ends: Mapping[str, Any]) -> Verdict:
+def _failed(name: str, cause: Cause | None, runs: Sequence[Run], ends: Ends) -> Verdict:
     if not cause:
-        texts = [ends.get(run["key"], {}).get("client", {}).get("warnings") or [] for run in runs]
-        why = "; ".join(dict.fromkeys(warning for text in texts for warning in text))
-        return verdict(name, False, measured="nothing", required="a measurement", cause="invalid",
-                       reason=f"no valid figure was measured{f' ({why})' if why else ''}",
-                       fix="Run the command by hand; it is in the proof's evidence")  # fmt: skip
-    line = f" ({cause['line']})" if cause.get("line") else ""
-    return verdict(
-        name, False, measured="nothing", required="a measurement", cause=cause["name"],
-        reason=f"{cause['name']}: {cause['meaning']}{line}", fix=cause["fix"],
-    )  # fmt: skip
+        why = "; ".join(dict.fromkeys(warning for run in runs for warning in ends.client(run).warnings))
+        return Verdict.told(name, False, "nothing", "a measurement", cause="invalid",
+                            reason=f"no valid figure was measured{f' ({why})' if why else ''}",
+                            fix="Run the command by hand; it is in the proof's evidence")  # fmt: skip
+    line = f" ({cause.line})" if cause.line else ""
+    return Verdict.told(name, False, "nothing", "a measurement", cause=cause.name,
+                        reason=f"{cause.name}: {cause.meaning}{line}", fix=cause.fix)  # fmt: skip
 
 
 def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[float | None]) -> Iterator[Verdict]:
@@ -233,29 +255,24 @@ def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence
     if ceiling and rails == 1:
         floor = max(floor, limits.fraction * ceiling)
     value = figure.value
-    more: dict[str, Any] = {
-        "measured": round(value / GIGA, 2),
-        "required": f"at least {round(floor / GIGA, 2)}",
-        "unit": "Gb/s",
-    }
     if ceiling and max(figure.values) > ceiling:
-        more["required"] = f"at most {ceiling / GIGA:.1f}"
-        yield verdict(name, False, **more, cause="implausible",
-                      reason="this is more than the link or its PCIe lanes can carry, so it is not believed",
-                      fix="Check that the rail's address is not the host's own, and measure again")  # fmt: skip
+        yield Verdict.of(
+            name, max(figure.values) / GIGA, Requirement("<=", math.floor(ceiling / GIGA * 10) / 10, "Gb/s"), digits=2,
+            cause="implausible", reason="this is more than the link or its PCIe lanes can carry, so it is not believed",
+            fix="Check that the rail's address is not the host's own, and measure again",
+        )  # fmt: skip
         return
-    slow = value < floor
-    fault = slow and FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
-    yield verdict(
-        name, not slow, **more, **({"cause": "13gbit" if fault else "slow"} if slow else {}),
-        reason=FAULT_REASON if fault else "the rail is slower than it has to be",
+    fault = FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
+    yield Verdict.of(
+        name, value / GIGA, Requirement(">=", round(floor / GIGA, 2), "Gb/s"), digits=2,
+        cause="13gbit" if fault else "slow", reason=FAULT_REASON if fault else "the rail is slower than it has to be",
         fix=FAULT_CURE if fault else SLOW_CURE,
     )  # fmt: skip
     if len(figure.values) > 1:
-        yield verdict(
-            f"spread of {name}", figure.spread <= limits.spread, blocks=False,
-            measured=round(100 * figure.spread, 1), required=f"at most {100 * limits.spread:.0f}", unit="%",
-            reason="the repeats differ much", fix="See whether anything else uses the rail, then measure again",
+        yield Verdict.of(
+            f"spread of {name}", 100 * figure.spread, Requirement("<=", round(100 * limits.spread, 1), "%"), digits=1,
+            blocks=False, reason="the repeats differ much",
+            fix="See whether anything else uses the rail, then measure again",
         )  # fmt: skip
 
 
@@ -264,43 +281,38 @@ def _latency(name: str, figure: Figure, limits: Thresholds) -> Iterator[Verdict]
     if any(figure.tails):
         parts.append(("99.9 %", median(figure.tails), limits.p999_us))
     for part, value, limit in parts:
-        slow = value > limit
-        yield verdict(
-            f"{name}, {part}", not slow, measured=round(value, 2), required=f"at most {limit:g}", unit="us",
-            **({"cause": "slow"} if slow else {}),
+        yield Verdict.of(
+            f"{name}, {part}", value, Requirement("<=", limit, "us"), digits=2, cause="slow",
             reason="messages take longer than they have to",
             fix="Look at the CPU governor, at other load on both hosts, and at the link's error counters",
         )  # fmt: skip
 
 
-def _measurements(figure: Figure) -> Iterator[dict[str, Any]]:
+def _measurements(figure: Figure) -> Iterator[Measurement]:
     unit = "bit/s" if figure.test.endswith("_bw") else "us"
     name = figure.test if unit == "bit/s" else f"{figure.test} typical"
-    yield {
-        "name": name, "subject": figure.subject, "value": figure.value, "unit": unit,
-        "repeats": len(figure.values), "lowest": min(figure.values), "highest": max(figure.values),
-    }  # fmt: skip
+    yield _measurement(name, figure.subject, unit, figure.values)
     if any(figure.tails):
-        yield {"name": f"{figure.test} 99.9 %", "subject": figure.subject, "value": median(figure.tails), "unit": unit,
-               "repeats": len(figure.tails), "lowest": min(figure.tails), "highest": max(figure.tails)}  # fmt: skip
+        yield _measurement(f"{figure.test} 99.9 %", figure.subject, unit, figure.tails)
+
+
+def _measurement(name: str, subject: str, unit: str, values: Sequence[float]) -> Measurement:
+    return Measurement(name, median(values), unit, subject, None, min(values), max(values), len(values))
 
 
 def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:
     for subject, why in skipped.items():
         # It does not block: the verdict on the rail itself does, with the fix.
-        yield verdict(f"measurement of {subject}", False, blocks=False, measured="nothing", required="a measurement",
-                      reason=f"it was not tried: {why}", fix="See the verdict on that rail")  # fmt: skip
+        yield Verdict.told(f"measurement of {subject}", False, "nothing", "a measurement", blocks=False,
+                           reason=f"it was not tried: {why}", fix="See the verdict on that rail")  # fmt: skip
 
 
-def _changed(fabric: Sequence[Mapping[str, Any]], facts: Mapping[str, Facts]) -> Iterator[Verdict]:
+def _changed(fabric: Sequence[Host], facts: Looks) -> Iterator[Verdict]:
     """A link that was there before and is gone after the measurements."""
     for entry in fabric:
-        for rail in entry["rails"]:
-            before, after = (
-                facts[when][entry["host"]].get("devices", {}).get(rail["hca"], {}).get("state")
-                for when in ("before", "after")
-            )
+        for rail in entry.rails:
+            before, after = (look[entry.host].device(rail.hca).state for look in (facts.before, facts.after))
             if before == "ACTIVE" and after != before:
-                yield verdict(f"{rail['name']} on {entry['host']} after the measurements", False, measured=after,
-                              required=before, cause="port_down", reason="the link went down while it was measured",
-                              fix="Reseat the cable on both hosts; look at dmesg")  # fmt: skip
+                yield Verdict.of(f"{rail.name} on {entry.host} after the measurements", after, ACTIVE,
+                                 cause="port_down", reason="the link went down while it was measured",
+                                 fix="Reseat the cable on both hosts; look at dmesg")  # fmt: skip

@@ -1,10 +1,13 @@
-"""Two runs that want the same job at the same moment."""
+"""Starting a long job: the table of cases/twinspark_job.yaml, and runs that want the same job at the same moment."""
 
 import getpass
 import threading
 import time
+from pathlib import Path
 
 import pytest
+
+from tests.support import cases
 
 ARGUMENTS = {
     "name": "weights-serve", "argv": ["/bin/true"], "user": getpass.getuser(), "chdir": "/", "environment": {},
@@ -46,11 +49,22 @@ class Module:
         raise SystemExit(1)
 
 
-@pytest.mark.parametrize("number", [2, 5])
-def test_runs_at_once_start_one_job_and_share_it(load_module, monkeypatch, tmp_path, number):
+@pytest.fixture
+def library(load_module, monkeypatch, tmp_path):
+    """The module, with its folders below tmp_path."""
     library = load_module("twinspark_job")
     monkeypatch.setattr(library, "LOCKS", tmp_path)
     monkeypatch.setattr(library.jobs, "JOBS_DIR", str(tmp_path / "jobs"))
+    return library
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/twinspark_job.yaml"))
+def test_every_case_of_the_table(play, library, case):
+    play(library, case)
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_runs_at_once_start_one_job_and_share_it(library, monkeypatch, number):
     systemd = Systemd()
     modules = [Module(systemd) for _ in range(number)]
     waiting = iter(modules)

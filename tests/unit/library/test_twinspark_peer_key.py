@@ -1,15 +1,25 @@
-"""The module that makes a host's key pair, with the real ssh-keygen."""
+"""A host's key pair: ssh-keygen played (cases/twinspark_peer_key.yaml), and the real one."""
 
 import getpass
 import shutil
+from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen here")
+from tests.support import cases
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/twinspark_peer_key.yaml"))
+def test_every_case_of_the_table(play, case):
+    play("twinspark_peer_key", case)
 
 
 @pytest.fixture
 def pair(run_module, tmp_path):
+    """Run the module with the real ssh-keygen."""
+    if not shutil.which("ssh-keygen"):
+        pytest.skip("no ssh-keygen here")
+
     def pair(**more):
         path = str(tmp_path / "ssh/key")
         return run_module("twinspark_peer_key", user=getpass.getuser(), path=path, comment="twinspark@a", **more)

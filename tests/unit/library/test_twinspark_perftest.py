@@ -1,10 +1,15 @@
-"""The runner's decisions, with systemd, the journal and the clock played."""
+"""The runner: the table of cases/twinspark_perftest.yaml, and its decisions with systemd, journal and clock played."""
 
 import socket
+import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
+
+from tests.support import cases
 
 RUN = {
     "key": "rail1-a-b-write_bw-alone-1", "group": 1, "test": "write_bw", "rail": "rail1", "client_device": "c",
@@ -54,6 +59,12 @@ def library(load_module, monkeypatch):
     module = load_module("twinspark_perftest")
     monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
     return module
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/twinspark_perftest.yaml"))
+def test_every_case_of_the_table(play, library, monkeypatch, case):
+    monkeypatch.setattr(time, "time_ns", lambda: 0x1F)  # it is in the units' names
+    play(library, case)
 
 
 def test_a_server_that_waits_is_listening_on_a_free_port(library):
@@ -135,7 +146,7 @@ def lossy(library, monkeypatch):
         def together(module, group):
             for run in group:
                 left[0] -= 1
-                run.update(cause=named(QUEUE_PAIRS_REFUSED).as_dict() if left[0] >= 0 else None, ok=left[0] < 0)
+                run.update(cause=to_json(named(QUEUE_PAIRS_REFUSED)) if left[0] >= 0 else None, ok=left[0] < 0)
 
         monkeypatch.setattr(library, "answers", lambda module, run: True)
         monkeypatch.setattr(library, "together", together)

@@ -58,7 +58,10 @@ def test_a_proof_that_lacks_a_part_is_told_and_breaks_nothing(
     (tmp_path / "network.json").write_text(json.dumps(document))
     row = status.rows(tmp_path, NOW)[1]
     assert row.state == "unreadable"
-    assert f"network.json is not a proof that can be read (proof: {part} is missing); remove it and run the stage again" in row.why
+    assert (
+        f"network.json is not a proof that can be read (proof: {part} is missing); remove it and run the stage again"
+        in row.why
+    )
     assert report.build(tmp_path, NOW)["verdict"] == "failed"
 
 

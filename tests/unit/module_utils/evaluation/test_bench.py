@@ -1,11 +1,8 @@
 import dataclasses
-from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.evaluation import bench, bench_result
-from ansible.module_utils.twinspark.proof.json_form import ShapeError, to_json
-
-from tests.support import cases
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
 
 SETTINGS = {
     "concurrency": [1, 2],
@@ -78,12 +75,6 @@ def test_a_plan_holds_no_key():
     assert not any("api" in part.lower() for entry in plan.cases for part in entry.argv)
 
 
-@pytest.mark.parametrize("given", cases(Path(__file__).parent / "cases/spec_decoding.yaml"))
-def test_the_engine_s_log(given):
-    assert (to_json(bench_result.acceptance(given["lines"])) or {}) == given["acceptance"]
-    assert [list(row) for row in bench_result.generation_rates(given["lines"])] == given["rates"]
-
-
 def test_the_result_s_own_counters_come_before_the_log():
     counters = {
         "spec_decode_acceptance_length": 1.5,
@@ -93,14 +84,6 @@ def test_the_result_s_own_counters_come_before_the_log():
     }
     found = bench_result.speculation(case(**counters))
     assert found == bench_result.Speculation(4, 10, 0.4, 1.5, (0.5, 0.3))
-
-
-def test_power_skips_what_the_machine_does_not_tell():
-    samples = "31.20, 2400, 65, 94\n30.80, 2380, 66, [N/A]\n[N/A], 2390, 66, 95\n"
-    found = bench_result.power(samples)
-    assert found["power"] == bench_result.Samples(31.0, 30.8, 31.2)
-    assert found["utilisation"].mean == 94.5
-    assert bench_result.power("") == {}
 
 
 def test_judgement():

@@ -1,5 +1,4 @@
 import json
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from tests.support import cases
 HERE = Path(__file__).parent
 CHANCE = evaluation.JudgedBy((evaluation.Published("chance", 0.25, "four choices"),), "chance")
 STRICT = evaluation.JudgedBy()
-
-
-@pytest.fixture
-def raw() -> dict:
-    """A log of Inspect 0.3.285 as its reader printed it: the lab's eight questions, twice, to vLLM 0.32 for CPU."""
-    return json.loads((HERE / "recorded/inspect_lab.json").read_text())
 
 
 def verdicts(summary: inspect_log.Summary, by: evaluation.JudgedBy) -> dict[str, bool]:
@@ -129,25 +122,3 @@ def test_every_published_figure_stands_beside_the_score(raw):
 def test_a_setting_that_is_missing_or_of_the_wrong_kind_is_named(told, sentence):
     with pytest.raises(ShapeError, match=sentence):
         evaluation.Settings.from_json(told)
-
-
-def test_the_pause_of_a_resumed_evaluation_does_not_count():
-    spans = [("10:00:00", "10:00:10"), ("10:00:05", "10:00:20"), ("12:00:00", "12:00:04")]
-    samples = [{"started_at": f"2026-05-14T{a}+00:00", "completed_at": f"2026-05-14T{b}+00:00"} for a, b in spans]
-    assert inspect_log.busy_seconds([*samples, {"started_at": None}]) == 24.0
-
-
-@pytest.mark.parametrize("missing", ["header", "samples"])
-def test_what_is_no_log_says_what_is_missing(raw, missing):
-    broken = deepcopy(raw)
-    del broken[missing]
-    with pytest.raises(inspect_log.LogError, match=missing):
-        inspect_log.summarise(broken)
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [("C", 1.0), ("I", 0.0), ("P", 0.5), (True, 1.0), (0.25, 0.25), (float("nan"), None), ("maybe", None), ({}, None)],
-)
-def test_inspect_s_values(value, number):
-    assert inspect_log.value_of(value) == number

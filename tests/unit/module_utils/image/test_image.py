@@ -4,11 +4,9 @@ import dataclasses
 
 import pytest
 import yaml
-from ansible.module_utils.twinspark.image import image, source
-from ansible.module_utils.twinspark.image.docker import daemon_problem, inspected
+from ansible.module_utils.twinspark.image import image
 from ansible.module_utils.twinspark.proof.json_form import ShapeError
 from ansible.module_utils.twinspark.proof.values import Measurement
-from ansible.module_utils.twinspark.serving.rank import Container, container
 
 COMMIT = "a" * 40
 VLLM = {"name": "vllm", "repo": "https://example.org/vllm.git", "commit": "b" * 40}
@@ -95,36 +93,6 @@ def test_parity(ids, oks):
     assert [v.ok for v in judged] == oks
     assert all(bool(v.reason) is not v.ok for v in judged)
     assert all(v.required.operator != "words" for v in judged)
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        ("fatal: remote error: upload-pack: not our ref aaaa", "no longer has the commit"),
-        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", "private"),
-        ("fatal: unable to access 'https://x/': Could not resolve host: x", "can't be reached"),
-        ("fatal: something else", "something else"),
-    ],
-)
-def test_git_failures_have_a_fix(error, words):
-    assert words in source.fetch_problem("https://x", COMMIT, error)
-
-
-def test_the_commit_itself_is_fetched():
-    assert source.steps("R", COMMIT, "/d", present=False)[1][-3:] == ["--no-tags", "R", COMMIT]
-    assert len(source.steps("R", COMMIT, "/d", present=True)) == 1
-
-
-def test_docker_is_read_and_its_failures_named():
-    assert inspected("[]") is None
-    assert inspected("no json") is None
-    assert inspected('[{"Id": "sha256:1", "RootFS": {"Layers": ["a"]}}]').layers == ("a",)
-    text = '[{"Id": "1", "Image": "sha256:1", "State": {"Running": false, "Pid": 0}, "Config": {"Labels": {"l": "d"}}}]'
-    assert container(text, "l") == Container("1", "sha256:1", "d", None, None)
-    assert container("", "l") is None
-    assert daemon_problem(0, "") == ""
-    assert "group docker" in daemon_problem(1, "permission denied while trying to connect")
-    assert "systemctl" in daemon_problem(1, "Cannot connect to the Docker daemon at unix:///x. Is it running?")
 
 
 def test_the_real_profile_builds_with_the_communitys_script(root):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.twinspark.inventory import fabric
+from ansible.module_utils.twinspark.proof.json_form import to_json
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases" / "fabric.yaml").read_text())
 ARTICLE = [
@@ -27,15 +28,15 @@ def test_fabric(case):
         assert case["error"] in str(caught.value)
     else:
         found = fabric.fabric(list(settings), settings)
-        addresses = {entry["host"]: [rail["address"] for rail in entry["rails"]] for entry in found}
+        addresses = {entry.host: [rail.address for rail in entry.rails] for entry in found}
         assert addresses == case["addresses"]
-        assert [entry["rank"] for entry in found] == list(range(len(settings)))
+        assert [entry.rank for entry in found] == list(range(len(settings)))
 
 
 def test_every_path_has_both_ends():
     settings = settings_of({"hosts": {"spark1": {}, "spark2": {}}})
     paths = fabric.paths_of(fabric.fabric(list(settings), settings), "spark2")
-    assert paths == [
+    assert to_json(paths) == [
         {
             "rail": "rail1",
             "peer": "spark1",
@@ -57,10 +58,38 @@ def test_every_path_has_both_ends():
 def test_every_host_reaches_every_other_over_every_rail(hosts):
     names = [f"spark{rank}" for rank in range(hosts)]
     entries = fabric.fabric(names, settings_of({"hosts": {name: {} for name in names}}))
-    paths = [(name, path["peer"], path["rail"]) for name in names for path in fabric.paths_of(entries, name)]
+    paths = [(name, path.peer, path.rail) for name in names for path in fabric.paths_of(entries, name)]
     assert len(set(paths)) == hosts * (hosts - 1) * len(ARTICLE) == len(paths)
 
 
 def test_a_stranger_has_no_entry():
     with pytest.raises(fabric.FabricError):
         fabric.me_of([], "spark9")
+
+
+def test_the_json_of_a_host_is_what_proofs_are_bound_to():
+    """These keys and values are in the inputs of every proof: another form would make all of them stale."""
+    settings = settings_of({"hosts": {"spark1": {"ansible_host": "10.0.0.1"}, "spark2": {}}})
+    entries = fabric.fabric(list(settings), settings)
+    assert entries[0].to_json() == {
+        "host": "spark1",
+        "rank": 0,
+        "management": "10.0.0.1",
+        "user": "spark",
+        "rails": [
+            {
+                "name": name,
+                "interface": interface,
+                "hca": hca,
+                "subnet": f"{net}.0/24",
+                "address": f"{net}.11",
+                "prefix": 24,
+                "cidr": f"{net}.11/24",
+            }
+            for name, interface, hca, net in (
+                ("rail1", "enp1s0f1np1", "rocep1s0f1", "192.168.177"),
+                ("rail2", "enP2p1s0f1np1", "roceP2p1s0f1", "192.168.178"),
+            )
+        ],
+    }
+    assert fabric.hosts_of([entry.to_json() for entry in entries]) == entries

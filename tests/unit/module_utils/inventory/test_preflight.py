@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.twinspark.inventory import preflight
-from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.inventory import host_facts, preflight
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json
+from ansible.module_utils.twinspark.proof.values import sentence
 
 from tests.support import cases
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SOUND = {
     "os": {"name": "Ubuntu 24.04.3 LTS", "dgx": "7.2.3"},
     "kernel": "6.14.0-1013-nvidia",
@@ -39,27 +40,38 @@ NEEDS = {
 }
 
 
+def judge(**hosts):
+    """Two sound hosts with differences laid over them, and over what is needed."""
+    needs = from_json(preflight.Needs, {**NEEDS, **hosts.get("needs", {})}, "needs")
+    facts = {host: {**SOUND, "hostname": host, **hosts.get(host, {})} for host in ("spark1", "spark2")}
+    return preflight.judge({h: from_json(host_facts.HostFacts, fact, h) for h, fact in facts.items()}, needs)
+
+
 @pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "preflight.yaml"))
 def test_findings(case):
-    facts = {host: {**SOUND, "hostname": host, **case.get(host, {})} for host in ("spark1", "spark2")}
-    judged = preflight.judge(facts, {**NEEDS, **case.get("needs", {})})
-    found = [verdict for verdict in judged["verdicts"] if not verdict["ok"]]
-    assert [(verdict["name"], verdict.get("blocks", True)) for verdict in found] == [
+    found = [verdict for verdict in judge(**case).verdicts if not verdict.ok]
+    assert [(verdict.name, verdict.blocks) for verdict in found] == [
         tuple(expected[:2]) for expected in case["findings"]
     ]
     for verdict, expected in zip(found, case["findings"], strict=True):
         for part in expected[2:]:
-            assert part in proofs.sentence(verdict)
+            assert part in sentence(verdict)
 
 
-def test_every_finding_is_whole():
-    facts = {host: {**SOUND, "hostname": host} for host in ("spark1", "spark2")}
-    for verdict in preflight.judge(facts, NEEDS)["verdicts"]:
-        assert {"name", "ok", "measured", "required", "reason", "fix"} <= set(verdict)
+def test_every_finding_says_what_was_measured_and_what_is_required():
+    for verdict in judge().verdicts:
+        assert verdict.measured is not None
+        assert verdict.required is not None
+
+
+def test_a_known_bad_entry_of_an_unknown_kind_is_told():
+    entry = {"what": "kernal", "pattern": "7*", "reason": "x", "fix": "y"}
+    with pytest.raises(ShapeError, match=r"known_bad, entry 1: what must be one of os, kernel, .*, not 'kernal'"):
+        judge(needs={"known_bad": [entry]})
 
 
 def test_one_host_alone_has_nobody_to_differ_from():
-    assert preflight.parity({"spark1": SOUND}, []) == []
+    assert preflight.parity({"spark1": from_json(host_facts.HostFacts, {**SOUND, "hostname": "spark1"}, "")}, []) == []
 
 
 def test_listeners():
@@ -70,18 +82,14 @@ def test_listeners():
         'LISTEN 0      2048            *:8000        *:*    users:(("python3",pid=99,fd=3))\n'
         "LISTEN 0      128          [::]:22       [::]:*\n\n"
     )
-    found = preflight.listeners(text)
+    found = host_facts.listeners(text)
     assert found[38427] == "a program"
     assert found[8000] == "python3"
     assert set(found) == {38427, 22, 8000}
 
 
 def test_meminfo_and_os_release():
-    assert preflight.meminfo("MemTotal:       100 kB\nMemAvailable:    50 kB\nHugePages_Total:   0\n") == {
-        "total": 102400,
-        "available": 51200,
-        "swap_total": 0,
-        "swap_free": 0,
-    }
-    release = preflight.os_release('# c\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\nDGX_OTA_VERSION="7.2.3"\n')
+    text = "MemTotal:       100 kB\nMemAvailable:    50 kB\nHugePages_Total:   0\n"
+    assert host_facts.meminfo(text) == host_facts.Memory(102400, 51200, 0, 0)
+    release = host_facts.os_release('# c\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\nDGX_OTA_VERSION="7.2.3"\n')
     assert release == {"PRETTY_NAME": "Ubuntu 24.04.3 LTS", "DGX_OTA_VERSION": "7.2.3"}

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import discovery
+from ansible.module_utils.twinspark.network.state import Link, Network
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,14 +17,16 @@ MAC = bytes.fromhex("020000000001")
 
 
 def report(given):
-    return {
-        "model": "NVIDIA DGX Spark",
-        "files": [],
-        "foreign": [],
-        "management": {"interface": "enP7s7", "address": "10.0.0.1"},
-        **given,
-        "links": [{**LINK, "master": "", "addresses": [], **link} for link in given["links"]],
-    }
+    return Network.from_json(
+        {
+            "model": "NVIDIA DGX Spark",
+            "files": [],
+            "foreign": [],
+            "management": {"interface": "enP7s7", "address": "10.0.0.1"},
+            **given,
+            "links": [{**LINK, "master": "", "addresses": [], **link} for link in given["links"]],
+        }
+    )
 
 
 @pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "discovery.yaml"))
@@ -52,7 +55,7 @@ def test_the_inventory_is_one_that_the_fabric_accepts(case, group):
     rails = [host["twinspark_rails"] for host in tree["hosts"].values()]
     if len({len(entry) for entry in rails}) == 1 and rails[0]:
         entries = fabric.fabric(list(tree["hosts"]), {name: {**tree["vars"], **v} for name, v in tree["hosts"].items()})
-        assert [entry["management"] for entry in entries] == list(case["hosts"])
+        assert [entry.management for entry in entries] == list(case["hosts"])
 
 
 NETPLAN = [{"path": "/etc/netplan/99.yaml", "mode": "0600", "text": "network: {ethernets: {enp1s0f1np1: {}}}"}]
@@ -88,8 +91,8 @@ def test_the_inventory_keeps_a_host_s_own_port():
     [("enp1s0f1np1", "rocep1s0f1"), ("enP2p1s0f0np0", "roceP2p1s0f0"), ("eth0", "")],
 )
 def test_the_roce_device_is_named_after_its_function(name, hca):
-    assert discovery.hca_of({"name": name}) == hca
-    assert discovery.hca_of({"name": name, "hca": "mlx5_0"}) == "mlx5_0"
+    assert discovery.hca_of(Link(name)) == hca
+    assert discovery.hca_of(Link(name, hca="mlx5_0")) == "mlx5_0"
 
 
 def test_a_beacon_tells_where_it_comes_from():

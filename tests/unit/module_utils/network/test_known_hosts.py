@@ -14,7 +14,7 @@ RAILS = [
 HOSTS = ["spark1", "spark2", "spark3"]
 ENTRIES = fabric.fabric(HOSTS, {host: {"twinspark_rails": RAILS, "ansible_user": "spark"} for host in HOSTS})
 KEYS = {host: [f"ssh-ed25519 AAAA{host} root@{host}", f"ecdsa-sha2-nistp256 BBBB{host}"] for host in HOSTS}
-SETTINGS = {"user": "spark", "port": 22, "key_path": "~/.ssh/k", "known_hosts_path": "~/.ssh/kh"}
+SETTINGS = known_hosts.SshSettings("spark", 22, "~/.ssh/k", "~/.ssh/kh")
 
 
 def test_every_host_key_of_every_peer_is_pinned_for_its_rail_addresses():

@@ -1,92 +1,32 @@
-"""The rails' netplan file, its rivals, and what is refused. Cases: netplan_plan.yaml, netplan_takeover.yaml."""
-
-import copy
-from pathlib import Path
+"""The text of the netplan file and of the sysctls, and what of such a file may leave the host."""
 
 import pytest
 import yaml
 from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import netplan
-from ansible.module_utils.twinspark.network import plan as network_plan
 
-from tests.support import cases
-
-HERE = Path(__file__).parent / "cases"
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
     {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
 ]
+
+
 ENTRIES = fabric.fabric(
     ["spark1", "spark2"],
     {host: {"twinspark_rails": RAILS, "twinspark_rails_first_host": 11} for host in ("spark1", "spark2")},
 )
+
+
 SETTINGS = {
     "path": "/etc/netplan/40-cx7.yaml",
     "mtu": 9000,
     "takeover": False,
     "arp": {"arp_ignore": 1, "arp_announce": 2},
 }
-LINK = {"mac": "", "driver": "mlx5_core", "mtu": 1500, "up": True, "carrier": True, "master": "", "addresses": []}
-SOUND = {
-    "links": {
-        "enp1s0f1np1": {**LINK, "mac": "02:00:00:00:00:01"},
-        "enP2p1s0f1np1": {**LINK, "mac": "02:00:00:00:00:02"},
-        "eth0": {**LINK, "driver": "r8127", "mac": "02:00:00:00:00:03", "addresses": ["10.0.0.1/24"]},
-    },
-    "files": [],
-    "foreign": [],
-    "management": {"address": "10.0.0.1", "interface": "eth0", "lower": []},
-    "sysctls": {},
-    "wire": {},
-    "free_bytes": {"/etc": 1 << 30},
-    "netplan_installed": True,
-    "boot": {"same": True, "reason": "", "others": []},
-}
-
-
-def found(laid_over):
-    """A sound host with a case's differences laid over it."""
-    links = copy.deepcopy(SOUND["links"])
-    for name, facts in laid_over.get("links", {}).items():
-        links[name] = facts if facts is None else {**links.get(name, {**LINK, "carrier": False}), **facts}
-    state = {**SOUND, **laid_over}
-    state["sysctls"] = laid_over.get("sysctls", {})
-    state["links"] = [{"name": name, **facts} for name, facts in links.items() if facts is not None]
-    return state
-
-
-@pytest.mark.parametrize("case", cases(HERE / "netplan_plan.yaml"))
-def test_plan(case):
-    states = {"spark1": found(case.get("state", {})), "spark2": found(case.get("peer", {}))}
-    plan = network_plan.plan(ENTRIES[0], states, ENTRIES, {**SETTINGS, **case.get("settings", {})})
-    expect = case["expect"]
-    refusals = expect.get("refusals", [])
-    assert len(plan.refusals) == len(refusals)
-    for sentence, part in zip(plan.refusals, refusals, strict=True):
-        assert part in sentence
-    if "takeovers" in expect:
-        assert [takeover["path"] for takeover in plan.takeovers] == expect["takeovers"]
-    assert plan.former == expect.get("former", {})
-    if "drift" in expect:
-        assert [f"{item['interface']} {item['what']}" for item in plan.drift] == expect["drift"]
-
-
-@pytest.mark.parametrize("case", cases(HERE / "netplan_takeover.yaml"))
-def test_takeover(case):
-    links = {link["name"]: link for link in found({})["links"]}
-    rails = {rail["interface"] for rail in RAILS}
-    taken = netplan.takeover("/etc/netplan/x.yaml", case["text"], rails, links)
-    if case.get("expect") == "none":
-        assert taken is None
-    elif "refusal" in case:
-        assert case["refusal"] in taken["refusal"]
-    else:
-        assert taken["remove"] == (case["left"] is None)
-        assert case["left"] is None or netplan.without_stanzas(case["text"], taken["ids"]) == case["left"]
 
 
 def test_the_file_is_the_article_s():
-    text = netplan.render(ENTRIES[1]["rails"], 9000)
+    text = netplan.render(ENTRIES[1].rails, 9000)
     assert yaml.safe_load(text) == {
         "network": {
             "version": 2,
@@ -104,12 +44,12 @@ def test_a_host_without_rails_needs_no_file():
 
 
 def test_the_sysctls_name_interfaces_with_slashes():
-    lines = netplan.render_sysctl(ENTRIES[0]["rails"][:1], SETTINGS["arp"]).splitlines()
+    lines = netplan.render_sysctl(ENTRIES[0].rails[:1], SETTINGS["arp"]).splitlines()
     assert lines[1:] == [
         "net/ipv4/conf/enp1s0f1np1/arp_announce = 2",
         "net/ipv4/conf/enp1s0f1np1/arp_ignore = 1",
     ]
-    assert netplan.render_sysctl(ENTRIES[0]["rails"], {}) == ""
+    assert netplan.render_sysctl(ENTRIES[0].rails, {}) == ""
 
 
 @pytest.mark.parametrize(
@@ -130,5 +70,5 @@ def test_secrets_stay_on_the_host(line):
 
 
 def test_nothing_else_is_redacted():
-    text = netplan.render(ENTRIES[0]["rails"], 9000) + "auth:\n  key-management: psk\nkeys:\n  a: b\n"
+    text = netplan.render(ENTRIES[0].rails, 9000) + "auth:\n  key-management: psk\nkeys:\n  a: b\n"
     assert netplan.redact(text) == text

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.rdma import facts as rdma_facts
+from ansible.module_utils.twinspark_host import rdma_sysfs
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -61,44 +62,38 @@ def test_a_soft_device_has_no_function_and_no_firmware_to_tell_of(tmp_path):
             "sys/class/net/enp1s0f1np1/mtu": "9000\n",
         },
     )
-    device = rdma_facts.read(tmp_path)["devices"]["rocep1s0f1"]
-    assert [device[name] for name in ("pci", "driver", "vendor", "firmware")] == [None] * 4
-    assert (device["state"], device["netdev"], device["active_mtu"]) == ("DOWN", "enp1s0f1np1", 4096)
+    device = rdma_sysfs.read(tmp_path).devices["rocep1s0f1"]
+    assert [getattr(device, name) for name in ("pci", "driver", "vendor", "firmware")] == [None] * 4
+    assert (device.state, device.netdev, device.active_mtu) == ("DOWN", "enp1s0f1np1", 4096)
 
 
 def test_a_device_is_read_whole(tmp_path):
-    device = rdma_facts.read(spark(tmp_path))["devices"]["rocep1s0f1"]
-    assert device["state"] == "ACTIVE"
-    assert device["physical_state"] == "LinkUp"
-    assert device["rate_bit_s"] == 200e9
-    assert (device["pcie_speed_gt"], device["pcie_width"]) == (32.0, 4)
-    assert device["pcie_bit_s"] == pytest.approx(126.03e9, rel=1e-4)
-    assert (device["netdev"], device["netdev_mtu"], device["active_mtu"]) == ("enp1s0f1np1", 9000, 4096)
-    assert (device["pci"], device["driver"], device["vendor"]) == ("0000:01:00.1", "mlx5_core", "0x15b3")
-    assert device["firmware"] == "28.45.4028"
-    assert device["other_cage"] == "rocep1s0f0"
+    device = rdma_sysfs.read(spark(tmp_path)).devices["rocep1s0f1"]
+    assert device.state == "ACTIVE"
+    assert device.physical_state == "LinkUp"
+    assert device.rate_bit_s == 200e9
+    assert (device.pcie_speed_gt, device.pcie_width) == (32.0, 4)
+    assert device.pcie_bit_s == pytest.approx(126.03e9, rel=1e-4)
+    assert (device.netdev, device.netdev_mtu, device.active_mtu) == ("enp1s0f1np1", 9000, 4096)
+    assert (device.pci, device.driver, device.vendor) == ("0000:01:00.1", "mlx5_core", "0x15b3")
+    assert device.firmware == "28.45.4028"
+    assert device.other_cage == "rocep1s0f0"
 
 
 def test_gids_have_type_netdev_and_address_and_empty_slots_are_left_out(tmp_path):
-    gids = rdma_facts.read(spark(tmp_path))["devices"]["rocep1s0f1"]["gids"]
-    assert [(gid["index"], gid["type"], gid["address"]) for gid in gids] == [
+    gids = rdma_sysfs.read(spark(tmp_path)).devices["rocep1s0f1"].gids
+    assert [(gid.index, gid.type, gid.address) for gid in gids] == [
         (0, "IB/RoCE v1", None), (3, "RoCE v2", "192.168.177.11"),
     ]  # fmt: skip
 
 
 def test_a_device_that_is_not_there_says_so(tmp_path):
-    device = rdma_facts.read(spark(tmp_path), ["roceP2p1s0f1"])["devices"]["roceP2p1s0f1"]
-    assert device == {
-        "present": False,
-        "pci": "0002:01:00.1",
-        "driver": None,
-        "vendor": None,
-        "other_cage": "roceP2p1s0f0",
-    }
+    device = rdma_sysfs.read(spark(tmp_path), ["roceP2p1s0f1"]).devices["roceP2p1s0f1"]
+    assert device == rdma_facts.Device(pci="0002:01:00.1", other_cage="roceP2p1s0f0")
 
 
 def test_a_machine_without_rdma_has_no_devices(tmp_path):
-    assert rdma_facts.read(tmp_path) == {"devices": {}, "functions": {}}
+    assert rdma_sysfs.read(tmp_path) == rdma_facts.HostFacts()
 
 
 @pytest.mark.parametrize(
@@ -150,8 +145,8 @@ LINK = (
 
 
 def test_the_tools_know_the_active_mtu_better(tmp_path):
-    facts = rdma_facts.with_tools(rdma_facts.read(spark(tmp_path)), DEVINFO, LINK)
-    assert facts["devices"]["rocep1s0f1"]["active_mtu"] == 1024
+    facts = rdma_facts.with_tools(rdma_sysfs.read(spark(tmp_path)), DEVINFO, LINK)
+    assert facts.devices["rocep1s0f1"].active_mtu == 1024
 
 
 @pytest.mark.parametrize("text", ["", "noise", "{}", "[1]", '[{"port":1}]'])

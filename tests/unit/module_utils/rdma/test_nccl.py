@@ -18,10 +18,10 @@ LIMITS = nccl.Limits(18e9, 25e9)
 @pytest.mark.parametrize("case", CASES)
 def test_a_log_is_judged(case):
     result = nccl.judge({"spark1": case["log"]}, DEVICES, LIMITS)
-    assert [v["name"] for v in result["verdicts"] if not v["ok"]] == case["expect"]
-    assert all(v["reason"] and v["fix"] for v in result["verdicts"] if not v["ok"])
+    assert [v.name for v in result.verdicts if not v.ok] == case["expect"]
+    assert all(v.reason and v.fix for v in result.verdicts if not v.ok)
     if "bus" in case:
-        assert max(m["value"] for m in result["measurements"]) == pytest.approx(case["bus"] * 1e9)
+        assert max(m.value for m in result.measurements) == pytest.approx(case["bus"] * 1e9)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -29,15 +29,15 @@ def test_logs_of_single_ranks_are_judged_the_same(case):
     ranks = nccl.by_rank(case["log"])
     logs = {host: ranks.get(number, "") for number, host in enumerate(DEVICES)}
     result = nccl.judge(logs, DEVICES, LIMITS)
-    assert [v["name"] for v in result["verdicts"] if not v["ok"]] == case["expect"]
+    assert [v.name for v in result.verdicts if not v.ok] == case["expect"]
 
 
 def test_the_reason_tells_one_nic_from_tcp():
     by_name = {p.values[0]["name"]: p.values[0]["log"] for p in CASES}
 
     def reason(name):
-        verdicts = nccl.judge({"spark1": by_name[name]}, DEVICES, LIMITS)["verdicts"]
-        return next(v["reason"] for v in verdicts if v["name"] == "NCCL bus bandwidth")
+        verdicts = nccl.judge({"spark1": by_name[name]}, DEVICES, LIMITS).verdicts
+        return next(v.reason for v in verdicts if v.name == "NCCL bus bandwidth")
 
     assert "one of the two HCAs" in reason("one device only")
     assert "TCP" in reason("a container without /dev/infiniband falls back to sockets")
@@ -49,11 +49,11 @@ def test_the_reason_tells_one_nic_from_tcp():
 )
 def test_memory_is_looked_at_first(available, ok):
     meminfo = f"MemTotal:       127535832 kB\nMemFree: 1 kB\nMemAvailable:   {available} kB\n"
-    assert nccl.memory(meminfo, 2**30)["ok"] is ok
+    assert nccl.memory(meminfo, 2**30).ok is ok
 
 
 def test_memory_that_can_t_be_read_is_none():
-    assert not nccl.memory("", 2**30)["ok"]
+    assert not nccl.memory("", 2**30).ok
 
 
 PIECES = st.sampled_from(

@@ -5,18 +5,17 @@ import signal
 import pytest
 from ansible.module_utils.twinspark.rdma import perftest_run
 from ansible.module_utils.twinspark.rdma.perftest_run import Ended, cause_of, ended, outcome
+from ansible.module_utils.twinspark.rdma.plan import Run
 
 GOOD = (
     "                    RDMA_Write BW Test\n"
     " #bytes     #iterations    BW peak[Gb/sec]    BW average[Gb/sec]   MsgRate[Mpps]\n"
     " 65536      20000            111.57             107.34             0.204742\n"
 )
-RUN = {
-    "server_device": "rocep1s0f1",
-    "client_device": "rocep1s0f0",
-    "address": "192.168.177.12",
-    "options": ["-q", "4"],
-}
+RUN = Run(
+    "rail1-a-b-write_bw-alone-1", 1, "write_bw", "rail1", "rocep1s0f0", "rocep1s0f1", "192.168.177.11",
+    "192.168.177.12", ("-q", "4"), 0,
+)  # fmt: skip
 
 
 def test_both_ends_name_their_own_device_and_the_same_port():
@@ -117,14 +116,14 @@ def test_a_timeout_quotes_what_was_said_last_and_neither_rule_nor_heading():
 
 def test_a_good_end_has_rows_and_no_cause():
     found = outcome(Ended(GOOD, 0))
-    assert found["ok"]
-    assert found["cause"] is None
-    assert found["rows"][0]["average_bit_s"] == 107.34e9
+    assert found.ok
+    assert found.cause is None
+    assert found.rows[0].average_bit_s == 107.34e9
 
 
 def test_a_figure_that_is_none_is_named():
     found = outcome(Ended(GOOD.replace("107.34", "nan"), 0))
-    assert (found["ok"], found["cause"]["name"]) == (False, "invalid")
+    assert (found.ok, found.cause.name) == (False, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +137,8 @@ def test_a_figure_that_is_none_is_named():
     ],
 )
 def test_of_two_ends_the_one_that_explains_the_other_is_named(names, first):
-    found = perftest_run.worst([name and perftest_run.named(name).as_dict() for name in names])
-    assert (found and found["name"]) == first
+    found = perftest_run.worst([name and perftest_run.named(name) for name in names])
+    assert (found and found.name) == first
 
 
 def test_journal_lines_come_apart_by_unit():

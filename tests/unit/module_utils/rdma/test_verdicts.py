@@ -1,14 +1,18 @@
 """What stops the line: the fabric's own faults, and figures that are missing, too low or too good."""
 
 import copy
+from collections.abc import Mapping
 
 import pytest
 from ansible.module_utils.twinspark.inventory.fabric import fabric
-from ansible.module_utils.twinspark.proof.proofs import build, failures
+from ansible.module_utils.twinspark.proof.json_form import from_json, read, to_json
+from ansible.module_utils.twinspark.proof.proofs import build
+from ansible.module_utils.twinspark.proof.values import Measurement, Verdict
 from ansible.module_utils.twinspark.rdma import devices as rdma_fabric
 from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.facts import HostFacts
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
@@ -16,7 +20,7 @@ RAILS = [
 ]
 NAMES = ["spark1", "spark2"]
 FABRIC = fabric(NAMES, {n: {"twinspark_rails": RAILS, "ansible_host": f"10.0.0.{i}"} for i, n in enumerate(NAMES)})
-PLAN = rdma_plan.plan(FABRIC, {})
+PLAN = to_json(rdma_plan.plan(FABRIC, rdma_plan.Settings()))
 LIMITS = {
     "rail_bit_s": 90e9, "together_bit_s": 175e9, "fraction": 0.7, "typical_us": 3, "p999_us": 20, "spread": 0.15,
     "sysfs_root": "/",
@@ -48,13 +52,17 @@ def facts(**changes):
     return found
 
 
+def looked(found):
+    return read(Mapping[str, HostFacts], found, "facts")
+
+
 def row(test, **values):
     good = (
         {"average_bit_s": 107.34e9}
         if test.endswith("_bw")
         else {"typical_us": 1.97, "average_us": 1.98, "p999_us": 2.32}
     )
-    return {"average_bit_s": None, "typical_us": None, "average_us": None, "p999_us": None} | good | values
+    return {"bytes": 65536} | good | values
 
 
 def runs(plan=PLAN, change=lambda run, step: {}):
@@ -79,11 +87,19 @@ def runs(plan=PLAN, change=lambda run, step: {}):
 def report(found=None, measured=None, plan=PLAN, after=None, **limits):
     found = found or facts()
     state = {"before": found, "after": after or found}
-    return rdma_verdicts.report(FABRIC, plan, state, measured or runs(plan), LIMITS | limits)
+    return judged(FABRIC, plan, state, measured or runs(plan), LIMITS | limits)
+
+
+def judged(entries, plan, state, measured, limits):
+    """The report as the playbook gets it: JSON in and out."""
+    given = {"plan": plan, "facts": state, "runs": measured, "limits": limits}
+    kinds = {"plan": rdma_plan.Plan, "facts": rdma_verdicts.Looks, "runs": rdma_verdicts.Runs}
+    kinds["limits"] = rdma_verdicts.Thresholds
+    return to_json(rdma_verdicts.report(entries, *(from_json(kinds[name], given[name], name) for name in kinds)))
 
 
 def failed(result):
-    return {v["name"]: v for v in failures(result["verdicts"])}
+    return {v["name"]: v for v in result["verdicts"] if v["blocks"] and not v["ok"]}
 
 
 def bandwidth(value, **only):
@@ -107,10 +123,14 @@ def test_healthy_sparks_pass_and_every_figure_is_there():
 
 def test_the_verdicts_make_a_proof():
     result = report(measured=bandwidth(13.11e9))
-    proof = build(stage="rdma", host="spark1", written="2026-01-01T00:00:00+00:00", inputs={}, **result)
-    assert proof["verdict"] == "fail"
-    assert "13 Gb/s fault" in proof["reasons"][0]
-    assert "pull AC for 60 s" in proof["reasons"][0]
+    values = {
+        "verdicts": [Verdict.from_json(verdict) for verdict in result["verdicts"]],
+        "measurements": [Measurement.from_json(one) for one in result["measurements"]],
+    }
+    proof = build(stage="rdma", host="spark1", written="2026-01-01T00:00:00+00:00", inputs={}, **values)
+    assert proof.verdict == "fail"
+    assert "13 Gb/s fault" in proof.reasons[0]
+    assert "pull AC for 60 s" in proof.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +173,7 @@ def test_a_known_rate_asks_for_its_fraction():
     fast = facts(**{f"{host}_{rail}": {"pcie_bit_s": 190e9} for host in NAMES for rail in ("rail1", "rail2")})
     found = failed(report(fast))
     assert "write_bw rail1 spark1 -> spark2" in found
-    assert found["write_bw rail1 spark1 -> spark2"]["required"] == "at least 133.0"
+    assert found["write_bw rail1 spark1 -> spark2"]["required"] == {"operator": ">=", "value": 133.0, "unit": "Gb/s"}
 
 
 def test_slow_messages_stop_the_line():
@@ -186,14 +206,14 @@ def test_the_median_of_the_repeats_is_judged_and_their_spread_remarked_on():
 
 @pytest.mark.parametrize("cause", ["killed", "timeout", "memlock", "retry_exceeded", "port_busy", "no_path", "invalid"])
 def test_a_run_without_a_figure_is_named_with_its_fix(cause):
-    broken = runs(change=lambda run, step: {"rows": [], "ok": False, "cause": named(cause, "the line").as_dict()})
+    broken = runs(change=lambda run, step: {"rows": [], "ok": False, "cause": to_json(named(cause, "the line"))})
     verdict = failed(report(measured=broken))["write_bw rail1 spark1 -> spark2"]
     assert verdict["cause"] == cause
     assert verdict["reason"].startswith(f"{cause}: ")
     assert verdict["fix"]
 
 
-REFUSED = named(QUEUE_PAIRS_REFUSED).as_dict()
+REFUSED = to_json(named(QUEUE_PAIRS_REFUSED))
 
 
 def replaced():
@@ -236,12 +256,12 @@ def test_an_attempt_that_no_spare_was_left_for_stops_the_line():
 
 def test_a_threshold_below_a_tenth_is_said_in_full():
     slow = failed(report(measured=bandwidth(0.01e9), rail_bit_s=0.02e9, fraction=0))
-    assert slow["write_bw rail1 spark1 -> spark2"]["required"] == "at least 0.02"
+    assert slow["write_bw rail1 spark1 -> spark2"]["required"]["value"] == 0.02
 
 
 def test_the_server_s_death_explains_the_client_s_error():
-    broken = runs(change=lambda run, step: {"rows": [], "cause": named("retry_exceeded").as_dict()})
-    broken["server"] = [{**run, "cause": named("killed").as_dict()} for run in broken["server"]]
+    broken = runs(change=lambda run, step: {"rows": [], "cause": to_json(named("retry_exceeded"))})
+    broken["server"] = [{**run, "cause": to_json(named("killed"))} for run in broken["server"]]
     assert {v["cause"] for v in failed(report(measured=broken)).values()} == {"killed"}
 
 
@@ -270,7 +290,7 @@ FABRIC_FAULTS = {
 @pytest.mark.parametrize("change, name, reason", FABRIC_FAULTS.values(), ids=FABRIC_FAULTS)
 def test_a_fault_of_the_fabric_is_named(change, name, reason):
     found = facts(**change)
-    plan = rdma_plan.plan(FABRIC, {}, rdma_fabric.unusable(FABRIC, found))
+    plan = to_json(rdma_plan.plan(FABRIC, rdma_plan.Settings(), rdma_fabric.unusable(FABRIC, looked(found))))
     result = failed(report(found, runs(plan), plan))
     assert reason in result[name]["reason"]
     assert result[name]["fix"]
@@ -280,17 +300,17 @@ def test_a_cable_in_the_other_cage_is_told_from_one_that_is_out():
     found = facts(spark2_rail1={"state": "DOWN"}, spark2_rail2={"state": "DOWN"})
     for n, cage in enumerate(("rocep1s0f0", "roceP2p1s0f0")):
         found["spark2"]["devices"][cage] = device("spark2", n)
-    wrong = rdma_fabric.trouble(FABRIC[1]["rails"][0], found["spark2"])
-    assert "other cage" in wrong["reason"]
-    assert "rocep1s0f0" in wrong["fix"]
+    wrong = rdma_fabric.trouble(FABRIC[1].rails[0], looked(found)["spark2"])
+    assert "other cage" in wrong.reason
+    assert "rocep1s0f0" in wrong.fix
 
 
 def test_a_device_bound_to_another_driver_is_told_from_a_missing_one():
     found = facts(spark1_rail1=None)
     found["spark1"]["functions"] = {"0000:01:00.1": {"vendor": "0x15b3", "driver": "vfio-pci"}}
-    wrong = rdma_fabric.trouble(FABRIC[0]["rails"][0], found["spark1"])
-    assert "bound to the driver vfio-pci" in wrong["reason"]
-    assert (wrong["measured"], wrong["required"]) == ("vfio-pci", "mlx5_core")
+    wrong = rdma_fabric.trouble(FABRIC[0].rails[0], looked(found)["spark1"])
+    assert "bound to the driver vfio-pci" in wrong.reason
+    assert (wrong.measured, wrong.required) == ("vfio-pci", "mlx5_core")
 
 
 def test_two_lanes_are_remarked_on_but_do_not_stop_the_line():
@@ -331,13 +351,13 @@ def test_check_mode_says_what_would_be_measured_and_judges_nothing():
     planned = runs(change=lambda run, step: {"rows": [], "skipped": True})
     result = report(measured=planned)
     assert not failed(result)
-    assert "28 runs" in result["verdicts"][0]["required"]
+    assert "28 runs" in result["verdicts"][0]["required"]["value"]
 
 
 def test_a_host_alone_passes_with_the_reason():
     alone = FABRIC[:1]
-    plan = rdma_plan.plan(alone, {})
+    plan = to_json(rdma_plan.plan(alone, rdma_plan.Settings()))
     state = {"before": {"spark1": facts()["spark1"]}, "after": {"spark1": facts()["spark1"]}}
-    result = rdma_verdicts.report(alone, plan, state, {"client": [], "server": []}, LIMITS)
+    result = judged(alone, plan, state, {"client": [], "server": []}, LIMITS)
     assert not failed(result)
     assert any(v["name"] == "fabric of one host" for v in result["verdicts"])

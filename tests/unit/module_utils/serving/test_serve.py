@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 from ansible.module_utils.twinspark.inventory.fabric import Rail
-from ansible.module_utils.twinspark.network import rail_ssh
 from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
 from ansible.module_utils.twinspark.serving import canary, rank, serve
 
@@ -59,21 +58,6 @@ def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
 
 
 @pytest.mark.parametrize(
-    ("unit", "dead"),
-    [
-        ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, False),
-        ({"ActiveState": "failed", "SubState": "failed", "NRestarts": "2"}, True),
-        ({"ActiveState": "inactive"}, True),
-        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, True),
-        ({"ActiveState": "active", "SubState": "running", "NRestarts": "1"}, True),
-        ({"unreachable": "ssh: no route"}, False),
-    ],
-)
-def test_a_rank_is_dead_even_while_systemd_tries_again(unit, dead):
-    assert rank.dead(unit) is dead
-
-
-@pytest.mark.parametrize(
     ("unit", "state", "enabled", "commands"),
     [
         ({"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled"}, "started", True, []),
@@ -101,42 +85,6 @@ def test_a_rank_is_dead_even_while_systemd_tries_again(unit, dead):
 )
 def test_systemctl_is_called_for_the_difference_only(unit, state, enabled, commands):
     assert [" ".join(argv[1:]) for argv in serve.unit_commands("u", unit, state, enabled)] == commands
-
-
-def test_the_journal_is_read_with_its_times():
-    text = (
-        "1763940000.500000 docker[12]: INFO first: second\n"
-        "-- Boot --\n"
-        "1763940031.250000 docker[12]: INFO Application startup complete.\n"
-    )
-    lines = rank.journal(text)
-    assert lines[0] == (1763940000.5, "INFO first: second")
-    assert rank.milestones(lines) == (1763940000.5, 1763940031.25)
-    assert rank.milestones([]) == (None, None)
-    assert rank.phase(line for _, line in lines) == "answering"
-    assert rank.phase(["INFO Starting to load model /hub"]) == "loading weights"
-    assert rank.phase([]) == ""
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "(Worker pid=52) [parallel_state.py:1] rank 1 in world size 2 is assigned as DP rank 0, PP rank 0, TP rank 1",
-        "(Worker pid=52) INFO [parallel_state.py:1234] world_size=2 rank=1 local_rank=0 backend=gloo",
-    ],
-)
-def test_a_rank_names_itself_in_its_log(line):
-    (found,) = rank.named([line, line])
-    assert (found.rank, found.world_size) == (1, 2)
-
-
-def test_nccl_names_its_devices():
-    lines = [
-        "spark1:1:1 [0] NCCL INFO NET/IB : Using [0]rocep1s0f1:1/RoCE [1]roceP2p1s0f1:1/RoCE [RO]; OOB enp1s0f1np1:<0>",
-        "spark1:1:1 [0] NCCL INFO Using network IB",
-    ]
-    assert rank.nccl(lines) == rank.Nccl("IB", ("rocep1s0f1/RoCE", "roceP2p1s0f1/RoCE"))
-    assert rank.nccl(["x"]) == rank.Nccl()
 
 
 def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
@@ -194,32 +142,6 @@ def test_memory_is_asked_before_the_launch(utilization, memory_gib, ok, required
     assert (verdict.ok, verdict.required, verdict.measured) == (ok, Requirement(">=", required, "GiB"), 80.0)
 
 
-def answer(tokens=5, content="Paris.", **message):
-    return {
-        "usage": {"completion_tokens": tokens, "prompt_tokens": 7},
-        "choices": [{"message": {"content": content, **message}, "finish_reason": "stop"}],
-    }
-
-
-@pytest.mark.parametrize(
-    ("got", "error", "seconds", "expect", "said"),
-    [
-        (answer(), "", 1.0, "paris", ""),
-        (answer(content=None, reasoning_content="Paris it is"), "", 1.0, "Paris", ""),
-        (answer(tokens=0), "", 1.0, "", "the engine made 0 tokens"),
-        ({}, "no answer within 9 s", 9.0, "", "no answer within 9 s"),
-        (answer(), "", 99.0, "", "the answer took 99 s"),
-        (answer(content="!!!!"), "", 1.0, "Paris", "the answer does not hold 'Paris': '!!!!'"),
-        ({"choices": []}, "", 1.0, "", "the engine made 0 tokens"),
-    ],
-)
-def test_the_canary_believes_tokens_only(got, error, seconds, expect, said):
-    judged = canary.judge(got, error, seconds, canary.Wanted(1, 10, expect))
-    assert (judged.ok, judged.error) == (not said, said)
-    verdict = judged.verdict("", blocks=True)
-    assert (verdict.ok, verdict.reason) == (not said, said)
-
-
 def test_traffic_is_counted_in_bytes():
     rail = Rail("rail1", "e", "r", "192.168.177.0/24", "192.168.177.11", 24, "192.168.177.11/24")
     assert canary.counters(rail)["rdma_sent"] == ("/sys/class/infiniband/r/ports/1/counters/port_xmit_data", 4)
@@ -237,15 +159,6 @@ def test_the_evidence_shows_each_rank():
     assert shown["a"].ranks == (rank.Named(0, 2, "x"),)
 
 
-def test_ssh_never_trusts_a_new_host_key():
-    entry = {"host": "b", "user": "spark", "rails": [{"address": "192.168.177.12"}]}
-    (peer,) = rail_ssh.peers([entry], {"key": "~spark/.ssh/k", "known_hosts": "~spark/.ssh/h"})
-    argv = " ".join(peer["ssh"])
-    assert "StrictHostKeyChecking=yes" in argv
-    assert "UserKnownHostsFile=~spark/.ssh/h" in argv
-    assert argv.endswith("-l spark 192.168.177.12")
-
-
 @pytest.mark.parametrize(
     ("host", "url"),
     [
@@ -260,16 +173,3 @@ def test_ssh_never_trusts_a_new_host_key():
 )
 def test_the_head_finds_its_endpoint_wherever_it_listens(host, url):
     assert serve.endpoint_url(host, 8000) == url
-
-
-@pytest.mark.parametrize(
-    ("message", "answer"),
-    [
-        ({"content": " Paris.\n"}, "Paris."),
-        ({"content": None, "reasoning_content": "Let me think"}, ""),
-        ({"content": "Paris.", "reasoning": "France"}, "Paris."),
-    ],
-)
-def test_an_answer_is_what_comes_after_the_thoughts(message, answer):
-    assert canary.content({"choices": [{"message": message, "finish_reason": "stop"}]}) == answer
-    assert canary.content({}) == ""

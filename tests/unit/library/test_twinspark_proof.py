@@ -1,4 +1,4 @@
-"""The modules that write and ask for proofs, against a real folder."""
+"""Writing a proof, in a real folder."""
 
 import json
 
@@ -20,16 +20,6 @@ def leave(run_module, tmp_path):
         )  # fmt: skip
 
     return leave
-
-
-@pytest.fixture
-def ask(run_module, tmp_path):
-    """Ask the gate."""
-
-    def ask(stage="preflight", inputs=INPUTS, **more):
-        return run_module("twinspark_gate", stage=stage, inputs=inputs, proofs_dir=str(tmp_path / "proofs"), **more)
-
-    return ask
 
 
 def test_a_proof_is_written_once_and_kept(leave, tmp_path):
@@ -76,46 +66,3 @@ def test_a_broken_file_is_replaced_by_a_proof(leave, tmp_path):
 
 def test_verdicts_of_the_wrong_form_are_told_in_a_sentence(leave):
     assert "can't become a proof" in leave(verdicts=[{"ok": True}])["msg"]
-
-
-def test_the_gate_opens_for_a_fresh_proof_only(leave, ask):
-    assert ask(needed_by="network")["failed"]
-    leave()
-    assert ask()["fresh"]
-    stale = ask(inputs={"mtu": 1500}, needed_by="network")
-    assert stale["failed"]
-    assert "Stage network refused" in stale["msg"]
-    assert "inputs have changed since: mtu" in stale["msg"]
-
-
-def test_the_gate_warns_in_check_mode(ask):
-    answer = ask(check_mode=True)
-    assert not answer.get("failed")
-    assert answer["would_refuse"]
-    assert answer["msg"].startswith("Refused: it needs a passing proof")
-    assert len(answer["warnings"]) == 1
-
-
-def test_a_probe_tells_and_never_refuses(leave, ask):
-    assert ask(probe=True)["fresh"] is False
-    leave(verdicts=BAD)
-    assert "it failed" in ask(probe=True)["reason"]
-
-
-def test_an_override_is_said(ask):
-    answer = ask(override=["preflight"])
-    assert answer["overridden"]
-    assert not answer["fresh"]
-
-
-def test_an_overridden_stage_still_measures_itself(leave, ask):
-    leave(verdicts=BAD)
-    assert not ask(probe=True, override=["preflight"])["fresh"]
-
-
-def test_a_proof_that_was_just_seen_to_be_untrue_does_not_open_the_gate(leave, ask):
-    leave()
-    answer = ask(contradictions=["spark2: enp1s0f1np1 has mtu 1500, not 9000"], needed_by="network")
-    assert answer["failed"]
-    assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Fix: `twinspark apply" in answer["msg"]
-    assert ask(contradictions=["spark2: gone"], override=["preflight"])["overridden"]

@@ -1,0 +1,12 @@
+"""Logging in to every peer, with ssh played: cases/twinspark_peer_login_info.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/twinspark_peer_login_info.yaml"))
+def test_every_case_of_the_table(play, case):
+    play("twinspark_peer_login_info", case)

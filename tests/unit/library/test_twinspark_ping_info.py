@@ -1,0 +1,12 @@
+"""Pinging every path, with ping played: cases/twinspark_ping_info.yaml."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import cases
+
+
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/twinspark_ping_info.yaml"))
+def test_every_case_of_the_table(play, case):
+    play("twinspark_ping_info", case)

@@ -97,6 +97,17 @@ def test_the_files_of_a_worker(render):
     assert "--headless" in made["twinspark-vllm.service"]
 
 
+def test_nft_takes_the_rules(render, tmp_path):
+    if not shutil.which("nft"):
+        pytest.skip("no nft here")
+    (tmp_path / "rules.nft").write_text(render(0)["twinspark-vllm.nft"])
+    argv = ["nft", "--check", "--file", str(tmp_path / "rules.nft")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("nft is not for this user")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_environment_file_is_unquoted_lines_in_order(render):
     lines = render(0)["vllm.env"].splitlines()
     assert lines[0].startswith("# Managed by twinspark")

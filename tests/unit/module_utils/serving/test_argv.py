@@ -173,8 +173,9 @@ def test_rank_0_closes_its_rendezvous_and_no_other_rank_has_any():
     assert head.digest == open_on_purpose.digest
 
 
-def test_an_interface_that_nft_could_not_take_is_refused():
-    rails = (dataclasses.replace(RAILS[0], interface='rail" accept'),)
+@pytest.mark.parametrize("name", ["", 'rail" accept', "a b", "a\\b"])
+def test_a_name_that_nft_would_not_take_is_refused(name):
+    rails = (dataclasses.replace(RAILS[0], interface=name),)
     with pytest.raises(engine.EngineError, match="not the name of an interface"):
         engine.plan(base(), dataclasses.replace(HEAD, rails=rails), 2)
 

@@ -73,9 +73,9 @@ def readers() -> dict[str, set[str]]:
         text = text_of(role, "defaults", *CODE) if role != "common" else text_of(role, "tasks")
         for _ in derived:  # as often as a chain of derived names can be long
             text += " ".join(value for name, value in derived.items() if reads(text, name) and value not in text)
-        for name in found:
+        for name, by in found.items():
             if reads(text, name):
-                found[name].add(role)
+                by.add(role)
     return found
 
 

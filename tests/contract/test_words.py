@@ -16,18 +16,71 @@ FILES = sorted(
         *ROOT.glob("playbooks/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),
         *ROOT.glob("roles/*/handlers/*.yml"),
-        *(path for path in ROOT.glob("molecule/**/*.yml") if path.name != "molecule.yml" and path.parent.name != "vars"),
+        *(
+            path
+            for path in ROOT.glob("molecule/**/*.yml")
+            if path.name != "molecule.yml" and path.parent.name != "vars"
+        ),
     )
 )
 # The first word of a name. Add one that everybody knows, rather than one that says it finer.
 VERBS = set(
-    """
-    Allow Apply Ask Benchmark Build Change Check Close Compare Compute Configure Confirm Converge Copy Create Discover
-    Download Ensure Evaluate Exchange Fail Find Install Judge Kill List Load Log Measure Pin Ping Print Read
-    Reboot Reconnect Record Reload Remove Restart Restore Run Serve Set Simulate Start Stop Undo Uninstall Unload
-    Validate Verify Wait Write
-    """.split()
-)  # fmt: skip
+    [
+        "Allow",
+        "Apply",
+        "Ask",
+        "Benchmark",
+        "Build",
+        "Change",
+        "Check",
+        "Close",
+        "Compare",
+        "Compute",
+        "Configure",
+        "Confirm",
+        "Converge",
+        "Copy",
+        "Create",
+        "Discover",
+        "Download",
+        "Ensure",
+        "Evaluate",
+        "Exchange",
+        "Fail",
+        "Find",
+        "Install",
+        "Judge",
+        "Kill",
+        "List",
+        "Load",
+        "Log",
+        "Measure",
+        "Pin",
+        "Ping",
+        "Print",
+        "Read",
+        "Reboot",
+        "Reconnect",
+        "Record",
+        "Reload",
+        "Remove",
+        "Restart",
+        "Restore",
+        "Run",
+        "Serve",
+        "Set",
+        "Simulate",
+        "Start",
+        "Stop",
+        "Undo",
+        "Uninstall",
+        "Unload",
+        "Validate",
+        "Verify",
+        "Wait",
+        "Write",
+    ]
+)
 # Words that made sense to their author only, whatever stands around them.
 BANNED = re.compile(r"\b(await|hear|believe|leave|look|know|lend|tell|see that|take away|give back|have the)\b", re.I)
 

@@ -29,7 +29,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Know what the commit must hold
+- name: Read the manifest of the commit
   twinspark_weights_manifest:
     repo: deepseek-ai/DeepSeek-V4-Flash
     commit: "{{ twinspark_weights_revision }}"
@@ -75,11 +75,11 @@ def check(params: dict[str, Any]) -> None:
     """Refuse what can't be a repository or a commit."""
     if not manifest.REPO.match(params["repo"]):
         raise manifest.ManifestError(
-            f"{params['repo']!r} is no repository; write ORG/NAME in the profile's weights.repo"
+            f"{params['repo']!r} is not a repository; write ORG/NAME in the profile's weights.repo"
         )
     if not manifest.COMMIT.match(params["commit"]):
         raise manifest.ManifestError(
-            f"{params['commit']!r} is no full commit (40 hexadecimal digits); a branch may mean other bytes tomorrow. "
+            f"{params['commit']!r} is not a full commit (40 hexadecimal digits); a branch can change. "
             "Write the commit in the profile's weights.revision"
         )
 
@@ -87,7 +87,7 @@ def check(params: dict[str, Any]) -> None:
 def listed(folder: Path) -> dict[str, int]:
     """Sizes of the files under a directory, by path, links followed; hidden folders (.git, .cache) left out."""
     if not folder.is_dir():
-        raise manifest.ManifestError(f"hf_weights_source_dir {folder} is no directory on the head")
+        raise manifest.ManifestError(f"hf_weights_source_dir {folder} is not a directory on the head")
     found = {}
     for base, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -132,7 +132,7 @@ def main() -> None:
     except (hubapi.HubError, OSError) as error:
         if not module.check_mode:
             module.fail_json(msg=f"No manifest of {params['repo']} at {params['commit']}: {error}.")
-        module.warn(f"No manifest can be had now, so sizes are not predicted: {error}.")
+        module.warn(f"The manifest is not available now, so sizes are not predicted: {error}.")
         module.exit_json(changed=True, text="", files=0, total_bytes=0, path=str(path))
     except manifest.ManifestError as error:
         module.fail_json(msg=f"{error}.")

@@ -93,7 +93,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
 def browse(pattern: str) -> list[str]:
     """Addresses that avahi knows. Raises UsageError where it does not answer."""
     if not shutil.which(BROWSE[0]):
-        raise precheck.UsageError("there is no avahi-browse here (apt-get install avahi-utils): give addresses instead")
+        raise precheck.UsageError("avahi-browse is not installed (apt-get install avahi-utils): give addresses instead")
     done = subprocess.run(BROWSE, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise precheck.UsageError(f"avahi does not answer ({done.stderr.strip()}): give addresses instead")

@@ -29,6 +29,7 @@ SHOW = """
 - ansible.builtin.validate_argument_spec:
     argument_spec: "{{ (lookup('ansible.builtin.file', role_path ~ '/meta/argument_specs.yml') | from_yaml)
                        .argument_specs.main.options }}"
+- ansible.builtin.include_tasks: plan.yml
 - ansible.builtin.copy: {content: "{{ __vllm_serve_plan.argv | to_yaml }}", dest: "{{ argv_file }}", mode: "0600"}
 """
 

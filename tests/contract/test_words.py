@@ -16,69 +16,17 @@ FILES = sorted(
         *ROOT.glob("playbooks/*.yml"),
         *ROOT.glob("roles/*/tasks/*.yml"),
         *ROOT.glob("roles/*/handlers/*.yml"),
-        *(
-            path
-            for path in ROOT.glob("molecule/**/*.yml")
-            if path.name != "molecule.yml" and path.parent.name != "vars"
-        ),
+        *(path for path in ROOT.glob("molecule/*/*.yml") if path.name != "molecule.yml"),
+        *ROOT.glob("molecule/*/tasks/*.yml"),
     )
 )
 # The first word of a name. Add one that everybody knows, rather than one that says it finer.
-VERBS = {
-    "Allow",
-    "Apply",
-    "Ask",
-    "Benchmark",
-    "Build",
-    "Change",
-    "Check",
-    "Close",
-    "Compare",
-    "Compute",
-    "Configure",
-    "Confirm",
-    "Converge",
-    "Copy",
-    "Create",
-    "Discover",
-    "Download",
-    "Ensure",
-    "Evaluate",
-    "Exchange",
-    "Fail",
-    "Find",
-    "Install",
-    "Judge",
-    "Kill",
-    "List",
-    "Load",
-    "Log",
-    "Measure",
-    "Pin",
-    "Ping",
-    "Print",
-    "Read",
-    "Reboot",
-    "Reconnect",
-    "Record",
-    "Reload",
-    "Remove",
-    "Restart",
-    "Restore",
-    "Run",
-    "Serve",
-    "Set",
-    "Simulate",
-    "Start",
-    "Stop",
-    "Undo",
-    "Uninstall",
-    "Unload",
-    "Validate",
-    "Verify",
-    "Wait",
-    "Write",
-}
+VERBS = set(re.findall(r"\w+", """
+    Allow Apply Ask Benchmark Build Change Check Close Compare Compute Configure Confirm Converge Copy Create Discover
+    Download Ensure Evaluate Exchange Fail Find Install Judge Kill List Load Log Measure Pin Ping Print Read
+    Reboot Reconnect Record Reload Remove Restart Restore Run Serve Set Simulate Start Stop Undo Uninstall Unload
+    Validate Verify Wait Write
+"""))  # fmt: skip
 # Words that made sense to their author only, whatever stands around them.
 BANNED = re.compile(r"\b(await|hear|believe|leave|look|know|lend|tell|see that|take away|give back|have the)\b", re.I)
 
@@ -114,6 +62,13 @@ def test_names_begin_with_a_verb_and_the_file_s_prefix(path):
     found = list(names(yaml.safe_load((ROOT / path).read_text())))
     assert found
     assert {name: faults(name, prefix_of(path)) for name in found if faults(name, prefix_of(path))} == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "library").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_of_modules_are_named_so_too(path):
+    found = re.findall(r"^- name: (.+)$", path.read_text(), re.MULTILINE)
+    assert found
+    assert {name: faults(name, "") for name in found if faults(name, "")} == {}
 
 
 @pytest.mark.parametrize(

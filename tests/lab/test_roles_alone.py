@@ -20,7 +20,14 @@ ROLES = sorted(path.parent.name for path in (ROOT / "roles").glob("*/tasks"))
 VARS = {"uv_env": {"uv_env_path": "/opt/twinspark/env/alone", "uv_env_requirements": ["click==8.5.1"]}}
 # The lab has no GPU: its own way to run a collective.
 LAB_VARS = {"rdma_verify_nccl": {"rdma_verify_nccl_argv": ["/usr/local/bin/twinspark-lab-nccl"]}}
-UGLY = ("Traceback", "is undefined", "has no attribute", "couldn't resolve", "was not found", "Finalization of task args")
+UGLY = (
+    "Traceback",
+    "is undefined",
+    "has no attribute",
+    "couldn't resolve",
+    "was not found",
+    "Finalization of task args",
+)
 
 
 @dataclass

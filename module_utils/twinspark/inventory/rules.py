@@ -100,7 +100,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
-            found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
+            found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
     return [*found, *bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
 
@@ -108,7 +108,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
     """A job's environment stands in its unit and its records, where a secret must not be."""
     return [
-        f"{host}: {name} in hf_weights_client_environment looks like a secret, and what stands there is recorded with "
+        f"{host}: {name} in hf_weights_client_environment looks like a secret, and its value is recorded with "
         "the job: take it out; a token for the Hub goes into a file, and the file's path into hf_weights_token_file"
         for host, given in names.items()
         for name in secret_names(map(str, given))
@@ -130,10 +130,10 @@ def bad_addresses(addresses: Mapping[str, str]) -> list[str]:
     for host, address in addresses.items():
         if re.fullmatch(r"[0-9.]+", address) and not is_ip(address):
             fix = "write four numbers from 0 to 255, like 192.168.1.20, or a name"
-            found.append(f"{host}: its ansible_host {address} is no IPv4 address: {fix}")
+            found.append(f"{host}: its ansible_host {address} is not an IPv4 address: {fix}")
         elif ":" in address and not is_ip(address.strip("[]")):
             found.append(
-                f"{host}: its ansible_host {address} is no IPv6 address: correct it; a port goes into ansible_port"
+                f"{host}: its ansible_host {address} is not an IPv6 address: correct it; a port goes into ansible_port"
             )
     return found
 
@@ -220,7 +220,7 @@ def profile_keys(content: Mapping[str, Any], known: Collection[str], above: str 
 def misspelt(variables: Collection[str], known: Known) -> list[str]:
     """Variables that look like this project's and are none: an unknown name is silently ignored by Ansible."""
     found = []
-    nothing = "means nothing to any role"
+    nothing = "is not known to any role"
     for name in sorted(set(variables) - known.variables):
         if name.startswith(("_", "ansible_")):
             continue

@@ -28,6 +28,7 @@ PLAY = """
     - ansible.builtin.include_role: {name: vllm_serve, tasks_from: show}
 """
 SHOW = """
+- ansible.builtin.include_tasks: plan.yml
 - ansible.builtin.template: {src: "{{ item }}.j2", dest: "{{ out }}/{{ item }}", mode: "0600"}
   loop: "{{ files }}"
 - ansible.builtin.copy: {content: "{{ __vllm_serve_plan | to_json }}", dest: "{{ out }}/plan", mode: "0600"}

@@ -1,4 +1,4 @@
-"""Every role from a playbook of five lines, in an empty folder, with the content's paths and nothing else of the checkout.
+"""Every role from a playbook of five lines, in an empty folder, with the paths of the content and nothing else of it.
 
 In check mode, so that the lab is left as it was: TWINSPARK_INVENTORY names it, as for the scenarios.
 """

@@ -9,10 +9,10 @@ module: twinspark_inventory
 short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
-  - Finds a group without hosts, two hosts with one address, an unknown profile, keys of it that no role reads, variables that no role knows
-    (with the name that was probably meant), overrides that name no stage, addresses and numbers that are none,
-    rails that can't work, secrets in a
-    job's environment, and whatever would let in a host whose key nobody has compared.
+  - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
+    variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
+    numbers that are none, rails that can't work, secrets in a job's environment, and whatever would let in a host
+    whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
@@ -190,7 +190,9 @@ def main() -> None:
         known = known_names(content, profiles)
         given["profile_content"] = profile_content(given["profile"], profiles)
     except (OSError, yaml.YAMLError) as error:
-        module.fail_json(msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file")
+        module.fail_json(
+            msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
+        )
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]

@@ -60,9 +60,9 @@ OURS = 0.75
 class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
-    `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `unpinned` are the sentences of
-    host_keys.unpinned. `client_environment` names the variables, never their values, in each host's
-    hf_weights_client_environment.
+    `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
+    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned. `client_environment` names
+    the variables, never their values, in each host's hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]

@@ -9,10 +9,10 @@ module: twinspark_inventory
 short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
-  - Finds a group without hosts, two hosts with one address, an unknown profile, keys of it that no role reads,
+  - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
     variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
-    numbers that are none, rails that can't work, secrets in a job's environment, and whatever would let in a host whose
-    key nobody has compared.
+    numbers that are none, rails that can't work, secrets in a job's environment, and whatever would let in a host
+    whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.

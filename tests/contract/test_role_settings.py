@@ -72,10 +72,12 @@ def readers() -> dict[str, set[str]]:
     for role in ROLES:
         text = text_of(role, "defaults", *CODE) if role != "common" else text_of(role, "tasks")
         for _ in derived:  # as often as a chain of derived names can be long
-            text += " ".join(value for name, value in derived.items() if reads(text, name) and value not in text)
-        for name, by in found.items():
+            text = "\n".join(
+                [text, *(value for name, value in derived.items() if reads(text, name) and value not in text)]
+            )
+        for name, roles in found.items():
             if reads(text, name):
-                by.add(role)
+                roles.add(role)
     return found
 
 

@@ -1,6 +1,7 @@
-"""Every role from a playbook of five lines, in an empty folder, with the paths of the content and nothing else of it.
+"""Every role from a playbook of five lines, in an empty folder with the content's paths and nothing else of a checkout.
 
-In check mode, so that the lab is left as it was: TWINSPARK_INVENTORY names it, as for the scenarios.
+In check mode, and what a test does for real it takes away: the lab is left as it was. TWINSPARK_INVENTORY names it, as
+for the scenarios.
 """
 
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -37,14 +39,18 @@ class Outside:
     folder: Path
 
     def play(self, role: str, *words: str, become: bool = True, hosts: str = "sparks", **variables: object) -> "Run":
+        """In check mode, a play that is nothing but the role."""
         used = {"role": role} | ({"vars": variables} if variables else {})
-        play = {"hosts": hosts, "become": become, "roles": [used]}
+        return self.run({"hosts": hosts, "become": become, "roles": [used]}, "--check", *words)
+
+    def run(self, play: dict[str, Any], *words: str) -> "Run":
+        """By ansible-playbook, as README has it."""
         (self.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         environment = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         twinspark = Path(sys.executable).parent / "twinspark"
         content = subprocess.run([twinspark, "path"], cwd=self.folder, capture_output=True, text=True, check=True)
         done = subprocess.run(
-            [Path(sys.executable).parent / "ansible-playbook", "--check", "-i", "inventory", "play.yml", *words],
+            [Path(sys.executable).parent / "ansible-playbook", "-i", "inventory", "play.yml", *words],
             cwd=self.folder, capture_output=True, text=True, check=False,
             env={**environment, "ANSIBLE_CONFIG": f"{content.stdout.strip()}/ansible.cfg", "ANSIBLE_FORCE_COLOR": "0"},
         )  # fmt: skip
@@ -102,6 +108,31 @@ def test_weights_alone_need_no_profile_s_entry(outside: Outside):
     assert "DeepSeek" not in done.text, done.text
     if done.code != 0:
         done.refused("some/model")
+
+
+def test_weights_alone_on_one_host_are_there_and_proved_after_one_run(outside: Outside):
+    """For real: from a folder on the host, so that no Hub is asked. Nothing else tells the sums of such files."""
+    inventory = yaml.safe_load((outside.folder / "inventory/hosts.yml").read_text())
+    inventory["sparks"]["children"]["lab"]["hosts"].pop("spark2")
+    (outside.folder / "inventory/hosts.yml").write_text(yaml.safe_dump(inventory))
+    made, commit = "/var/tmp/alone-model", "b" * 40
+    cache = "/home/spark/.cache/huggingface/hub/models--alone--model"
+    told = {
+        "twinspark_weights_repo": "alone/model",
+        "twinspark_weights_revision": commit,
+        "hf_weights_source_dir": made,
+    }
+    shell = "ansible.builtin.shell"
+    play = {"hosts": "sparks", "become": True, "roles": [{"role": "hf_weights", "vars": told}]}
+    before = [{shell: f"mkdir -p {made} && echo '{{}}' >{made}/config.json && echo weights >{made}/model.safetensors"}]
+    after = [{shell: f"cat {cache}/snapshots/{commit}/model.safetensors", "register": "seen"}]
+    after.append({"ansible.builtin.assert": {"that": "seen.stdout == 'weights'"}})
+    try:
+        done = outside.run(play | {"pre_tasks": before, "post_tasks": after})
+        assert done.code == 0, done.text
+    finally:
+        gone = [{shell: f"rm -rf {made} {cache} /var/lib/twinspark/proofs/weights.json"}]
+        outside.run({"hosts": "sparks", "become": True, "tasks": gone})
 
 
 def test_a_setting_without_a_default_is_named(outside: Outside):

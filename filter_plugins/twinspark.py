@@ -36,7 +36,7 @@ from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
-from ansible.module_utils.twinspark.serving import argv as engine
+from ansible.module_utils.twinspark.serving import plan as serve_plan
 from ansible.module_utils.twinspark.serving import serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
@@ -211,8 +211,8 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_image_reasons": image_reasons,
     "twinspark_image_verdicts": image_verdicts,
     "twinspark_image_measurements": image_measurements,
-    "twinspark_serve_plan": engine.plan,
-    "twinspark_serve_inputs": engine.inputs,
+    "twinspark_serve_plan": serve_plan.plan,
+    "twinspark_serve_inputs": serve_plan.inputs,
     "twinspark_serve_memory": serve_memory,
     "twinspark_serve_reasons": serve.restart_reasons,
     "twinspark_serve_proof": serve_proof,

@@ -9,6 +9,7 @@ import yaml
 from ansible.module_utils.twinspark.inventory.fabric import Host, Rail
 from ansible.module_utils.twinspark.proof.json_form import ShapeError
 from ansible.module_utils.twinspark.serving import argv as engine
+from ansible.module_utils.twinspark.serving import plan as serve_plan
 
 from tests.support import cases
 
@@ -114,7 +115,7 @@ def test_a_private_ipc_namespace_gets_its_own_shm():
     ],
 )
 def test_systemd_reads_the_word_as_it_was_meant(word, text):
-    assert engine.quoted(word) == text
+    assert serve_plan.quoted(word) == text
 
 
 @pytest.mark.parametrize(
@@ -161,27 +162,27 @@ def test_a_missing_setting_is_named():
     [{"image": "engine:other"}, {"env": {"A": "1"}}, {"secret_digest": "x"}, {"args": []}, {"ipc": "private"}],
 )
 def test_whatever_would_run_otherwise_changes_the_digest(settings):
-    assert engine.plan(base(), WORKER, 2).digest != engine.plan(base(**settings), WORKER, 2).digest
+    assert serve_plan.plan(base(), WORKER, 2).digest != serve_plan.plan(base(**settings), WORKER, 2).digest
 
 
 def test_the_unit_bounds_its_tries_and_carries_the_digest():
-    plan = engine.plan(base(), WORKER, 2)
+    plan = serve_plan.plan(base(), WORKER, 2)
     unit = plan.unit_text
     assert f"io.twinspark.engine={plan.digest}" in unit
     assert "StartLimitBurst=3" in unit
     assert "Restart=on-failure" in unit
     assert '--entrypoint \\\n    "" \\\n' in unit
     assert "vm.drop_caches=3" in unit
-    assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2).unit_text
+    assert "vm.drop_caches" not in serve_plan.plan(base(drop_page_cache=False), WORKER, 2).unit_text
 
 
 def test_rank_0_starts_behind_closed_rules_and_no_other_rank_has_any():
-    head = engine.plan(base(), HEAD, 2)
+    head = serve_plan.plan(base(), HEAD, 2)
     assert 'iifname != { "lo", "enp1s0f1np1", "enP2p1s0f1np1" } tcp dport 29501 reject' in head.rules_text
     assert "ExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in head.unit_text
-    open_on_purpose = engine.plan(base(close_rendezvous=False), HEAD, 2)
-    alone = engine.plan(base(tensor_parallel=1), dataclasses.replace(HEAD, rails=()), 1)
-    for plan in (engine.plan(base(), WORKER, 2), open_on_purpose, alone):
+    open_on_purpose = serve_plan.plan(base(close_rendezvous=False), HEAD, 2)
+    alone = serve_plan.plan(base(tensor_parallel=1), dataclasses.replace(HEAD, rails=()), 1)
+    for plan in (serve_plan.plan(base(), WORKER, 2), open_on_purpose, alone):
         assert plan.rules_text == ""
         assert "nft" not in plan.unit_text
     # The engine's own command is the same: closing the port restarts nobody.
@@ -191,7 +192,7 @@ def test_rank_0_starts_behind_closed_rules_and_no_other_rank_has_any():
 def test_an_interface_that_nft_could_not_take_is_refused():
     rails = (dataclasses.replace(RAILS[0], interface='rail" accept'),)
     with pytest.raises(engine.EngineError, match="no name of an interface"):
-        engine.plan(base(), dataclasses.replace(HEAD, rails=rails), 2)
+        serve_plan.plan(base(), dataclasses.replace(HEAD, rails=rails), 2)
 
 
 def test_the_environment_file_is_unquoted_lines():

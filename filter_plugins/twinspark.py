@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import ansible.module_utils
+from ansible import constants as C
 from ansible.errors import AnsibleFilterError
+from ansible.plugins.loader import connection_loader
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
@@ -42,6 +44,8 @@ from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
 from ansible.module_utils.twinspark.weights import hubcache
 from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
+
+_SSH = {"plugin_type": "connection", "plugin_name": "ssh"}
 
 
 def joint(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,6 +79,16 @@ def fabric_of(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -
         return [host.to_json() for host in fabric.fabric(hosts, settings)]
     except fabric.FabricError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What would let in a host whose key nobody has compared: {{ groups['sparks'] | twinspark_unpinned(hostvars) }}.
+
+    Looked at is every host's own variables, and what ansible.cfg and the environment say where a host says nothing.
+    """
+    connection_loader.get("ssh", class_only=True)  # makes its settings known
+    settings = {f"ansible_{name}": C.config.get_config_value(name, **_SSH) for name in host_keys.SETTINGS}
+    return host_keys.unpinned(hosts, variables, settings)
 
 
 def network_planned(
@@ -152,13 +166,10 @@ def image_measurements(copies: Sequence[image.Copy], name: str, built: float | s
     return image.measurements(name, float(built) if built else None, copies)
 
 
-def serve_memory(
-    host: str, memory: Memory, utilization: float | str | None, memory_gib: float | str | None
-) -> dict[str, Any]:
-    """The verdict on a host's memory before a start, and its sentence: {{ host | twinspark_serve_memory(...) }}."""
+def serve_memory(host: str, memory: Memory, utilization: float | str | None, memory_gib: float | str | None) -> Verdict:
+    """The verdict on a host's memory before a start: {{ host | twinspark_serve_memory(memory, share, GiB) }}."""
     shares = (float(given) if given else None for given in (utilization, memory_gib))
-    verdict = serve.memory_verdict(host, memory, *shares)
-    return {**verdict.to_json(), "sentence": sentence(verdict)}
+    return serve.memory_verdict(host, memory, *shares)
 
 
 def serve_proof(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool) -> dict[str, Any]:
@@ -222,7 +233,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
 }
 PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_fabric": fabric_of,
-    "twinspark_unpinned": host_keys.unpinned,
+    "twinspark_unpinned": unpinned,
     "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_files_digest": files_digest,
 }

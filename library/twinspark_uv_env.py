@@ -7,8 +7,10 @@ DOCUMENTATION = r"""
 module: twinspark_uv_env
 short_description: Make a pinned Python environment
 description:
-  - Compares the pinned requirements with the packages that the environment really holds, and installs on a difference.
-  - A package that nobody pins, but that changed since the last run, counts as a difference too.
+  - Has uv compare the list with the packages that the environment really holds, and installs on a difference.
+  - The environment then holds exactly the list (C(uv pip sync)), so a list names every dependency too.
+  - An installation that was interrupted is made anew. So is an environment of another interpreter.
+  - uv and pip run as the owner, since what they run in the environment is the owner's to change.
   - The index, a proxy or a certificate authority come from the task's environment, as uv and pip read them.
 options:
   path:
@@ -43,8 +45,8 @@ options:
     choices: [present, absent]
     default: present
 attributes:
-  check_mode: {support: full, description: Predicts from what is installed, without asking an index.}
-  diff_mode: {support: full, description: Lists of packages before and after.}
+  check_mode: {support: full, description: Asks an index only for what an environment lacks.}
+  diff_mode: {support: full, description: The packages that change.}
 author: twinspark
 """
 
@@ -61,21 +63,8 @@ reasons:
   returned: always
   type: list
   elements: dict
-packages:
-  description: Name to version of what is installed now, or would be.
-  returned: always
-  type: dict
-python:
-  description: Interpreter of the environment.
-  returned: always
-  type: str
-digest:
-  description: sha256 of what the environment is made from.
-  returned: when present
-  type: str
 """
 
-import json
 import os
 import pwd
 import shutil
@@ -85,7 +74,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.evaluation import environments as env
 
-STAMP = ".twinspark.json"
+# Left in an environment whose last installation came to its end.
+DONE = ".twinspark.json"
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -98,72 +88,109 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def read_actual(path: Path) -> env.Actual:
-    """Read interpreter, packages and stamp off the disk; a half-installed package does not count."""
-    python = path / "bin" / "python"
-    if not python.exists():
-        return env.Actual()
-    infos = [
-        info.name
-        for info in path.glob("lib/python3*/site-packages/*.dist-info")
-        if (info / "METADATA").is_file() and (info / "RECORD").is_file()
-    ]
+def unmade(desired: env.Desired) -> list[dict[str, str]]:
+    """Why the environment has to be made from nothing; empty when it need not be."""
+    python = Path(desired.path, "bin/python")
+    current = str(python.resolve()) if python.exists() else ""
+    if current != desired.python:
+        return [env.change("python", current, desired.python)]
+    whole = Path(desired.path, DONE).is_file()
+    return [] if whole else [env.change("installation", "interrupted", "whole")]
+
+
+def owner_of(path: Path) -> str:
+    """The folder's owner; empty where there is no folder, or no such user any more."""
     try:
-        stamp = json.loads((path / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        stamp = {}
+        return path.owner()
+    except (FileNotFoundError, KeyError):
+        return ""
+
+
+def account(module: AnsibleModule) -> pwd.struct_passwd:
+    """The owner's entry in the user database."""
     try:
-        owner = path.owner()
+        return pwd.getpwnam(module.params["owner"])
     except KeyError:
-        owner = ""
-    return env.Actual(str(python.resolve()), env.packages_of(infos), stamp, owner)
+        module.fail_json(msg=f"uv_env: this host has no user {module.params['owner']!r}: name another in uv_env_owner")
+        raise
 
 
-def write_stamp(path: Path, digest: str, packages: dict[str, str]) -> None:
-    """Last step of a run: an interrupted one leaves no stamp, and so is done again."""
-    fresh = path / (STAMP + ".new")
-    fresh.write_text(json.dumps({"digest": digest, "packages": packages}, indent=1, sort_keys=True) + "\n")
-    fresh.chmod(0o644)
-    fresh.replace(path / STAMP)
-
-
-def give_to(path: Path, owner: str) -> None:
+def give_to(path: Path, entry: pwd.struct_passwd) -> None:
     """Hand the tree to its owner; links are handed over, not what they point at."""
-    entry = pwd.getpwnam(owner)
     os.chown(path, entry.pw_uid, entry.pw_gid)
     for folder, folders, files in os.walk(path):
         for name in folders + files:
             os.chown(Path(folder, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
-def run(module: AnsibleModule, argv: list[str], what: str) -> None:
-    """Run one command, or fail with its own words and the usual fix."""
-    code, out, err = module.run_command(argv)
-    if code != 0:
-        lines = (err or out).strip().splitlines()[-12:]
-        module.fail_json(
-            msg=f"uv_env: {what} failed with exit {code}: {' / '.join(lines)}. "
-            "Fix: see that this host reaches a package index, or name one in uv_env_environment.",
-            cmd=argv,
-            rc=code,
-        )
+def run(module: AnsibleModule, argv: list[str], data: str = "") -> tuple[int, str, str]:
+    """Run one command as the environment's owner: exit code, output, complaints."""
+    entry = account(module)
+    become = [] if entry.pw_uid == os.geteuid() else ["runuser", "-u", entry.pw_name, "--"]
+    code, out, err = module.run_command(
+        [*become, *argv], data=data, binary_data=True, cwd="/", environ_update={"HOME": entry.pw_dir}
+    )
+    return code, out, err
 
 
-def apply(module: AnsibleModule, desired: env.Desired, todo: env.Plan) -> env.Actual:
-    """Make, install, read again; what is still different afterwards is a failure."""
+def fail(module: AnsibleModule, what: str, done: tuple[int, str, str]) -> None:
+    """End with the command's own words and the usual fix."""
+    code, out, err = done
+    lines = (err or out).strip().splitlines()[-12:]
+    module.fail_json(
+        msg=f"uv_env: {what} failed with exit {code}: {' / '.join(lines)}. "
+        "Fix: see that this host reaches a package index, or name one in uv_env_environment.",
+        rc=code,
+    )
+
+
+def sync(module: AnsibleModule, desired: env.Desired) -> list[dict[str, str]]:
+    """Make the packages what is asked for; the changes."""
+    if not desired.requirements and desired.installer == "pip":
+        return []
+    done = run(module, env.sync_argv(desired), wanted(desired))
+    if done[0] != 0:
+        fail(module, f"installing {len(desired.requirements)} package(s) into {desired.path}", done)
+    if desired.installer == "uv":
+        lacking = run(module, env.lacking_argv(desired))
+        if lacking[0] != 0:
+            lines = " / ".join(lacking[2].strip().splitlines())
+            module.fail_json(msg=f"uv_env: the list of {desired.path} does not fit together. {lines}. Fix: complete it")
+    return env.changes(desired, done[1]) or []
+
+
+def look(module: AnsibleModule, desired: env.Desired) -> list[dict[str, str]]:
+    """The changes that `sync` would make."""
+    if module.check_mode and desired.installer == "uv" and not os.access(desired.uv, os.X_OK):
+        module.warn(f"uv_env: there is no {desired.uv} yet to compare {desired.path} with its list")
+        return []
+    if not desired.requirements and desired.installer == "pip":
+        return []
+    done = (0, "", "")
+    for options in env.looks(desired):
+        done = run(module, env.sync_argv(desired, *options), wanted(desired))
+        found = env.changes(desired, done[1])
+        if found is not None:
+            return found
+    fail(module, f"comparing {desired.path} with its list", done)
+    return []
+
+
+def wanted(desired: env.Desired) -> str:
+    """The list as uv and pip read it."""
+    return "".join(f"{line}\n" for line in desired.requirements)
+
+
+def make(module: AnsibleModule, desired: env.Desired) -> None:
+    """An environment without packages in the place of whatever is there."""
     path = Path(desired.path)
-    if todo.create:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        run(module, env.create_argv(desired), f"making {desired.path}")
-    (path / STAMP).unlink(missing_ok=True)
-    if desired.requirements:
-        run(module, env.install_argv(desired), f"installing {len(desired.requirements)} package(s) into {desired.path}")
-    now = read_actual(path)
-    left = [r for r in env.plan(desired, now).reasons if r["name"] != "stamp"]
-    if left:
-        module.fail_json(msg=f"uv_env: {desired.path} still differs after the installation: {left}", reasons=left)
-    write_stamp(path, env.digest(desired), now.packages)
-    return now
+    if path.exists():
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    give_to(path, account(module))
+    done = run(module, env.create_argv(desired))
+    if done[0] != 0:
+        fail(module, f"making {desired.path}", done)
 
 
 def absent(module: AnsibleModule, path: Path) -> dict[str, object]:
@@ -172,11 +199,11 @@ def absent(module: AnsibleModule, path: Path) -> dict[str, object]:
     if there and not module.check_mode:
         shutil.rmtree(path)
     diff = {"before": f"{path}\n" if there else "", "after": ""}
-    return {"changed": there, "reasons": [], "packages": {}, "python": "", "diff": diff}
+    return {"changed": there, "reasons": [], "diff": diff}
 
 
 def present(module: AnsibleModule) -> dict[str, object]:
-    """Read, plan, apply unless checking, and tell."""
+    """Compare, apply unless checking, and tell."""
     p = module.params
     desired = env.Desired(
         path=p["path"],
@@ -186,30 +213,23 @@ def present(module: AnsibleModule) -> dict[str, object]:
         uv=p["uv"],
     )
     path = Path(desired.path)
-    before = read_actual(path)
-    todo = env.plan(desired, before)
-    reasons = list(todo.reasons)
-    after, python = env.predicted(desired, before, todo), desired.python
-    if todo.install and not module.check_mode:
-        now = apply(module, desired, todo)
-        after, python = now.packages, now.python
-    if todo.install or before.owner != p["owner"]:
-        if before.owner != p["owner"]:
-            reasons.append({"name": "owner", "current": before.owner, "desired": p["owner"]})
+    reasons = unmade(desired)
+    new, owner = bool(reasons), owner_of(path)
+    if not new and owner != p["owner"]:
+        reasons.append(env.change("owner", owner, p["owner"]))
         if not module.check_mode:
-            give_to(path, p["owner"])
-    diff = {
-        "before": env.listing(desired.path, before.python, before.packages),
-        "after": env.listing(desired.path, python, after),
-    }
-    return {
-        "changed": bool(reasons),
-        "reasons": reasons,
-        "packages": after,
-        "python": python,
-        "digest": env.digest(desired),
-        "diff": diff,
-    }
+            give_to(path, account(module))
+    if new and not module.check_mode:
+        make(module, desired)
+    todo = env.predicted(desired) if new else look(module, desired)
+    if (new or todo) and not module.check_mode:
+        (path / DONE).unlink(missing_ok=True)
+        todo = sync(module, desired)
+        (path / DONE).touch(exist_ok=False)  # follows no link that the owner may have laid there
+    reasons += todo
+    diff = {side: env.listing(reasons, name) for side, name in (("before", "current"), ("after", "desired"))}
+    headers = {"before_header": desired.path, "after_header": desired.path}
+    return {"changed": bool(reasons), "reasons": reasons, "diff": diff | headers}
 
 
 def main() -> None:

@@ -13,8 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def load_file(path: str) -> ModuleType:
-    """A program of a role, imported from its place in the checkout."""
+    """A program of a role, imported from its place in the checkout. What roles lay beside it is importable, too."""
     file = ROOT / path
+    beside = str(ROOT / "module_utils/twinspark_host")
+    if beside not in sys.path:
+        sys.path.append(beside)
     spec = importlib.util.spec_from_file_location(f"loaded.{file.stem}", file)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -1,57 +1,29 @@
-"""What can be seen to be wrong before Ansible starts: options, and files that don't parse."""
+"""What can be seen to be wrong before a playbook starts: options, and an inventory that Ansible can't read."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.module_utils.twinspark.inventory import host_keys
-from ansible.module_utils.twinspark.inventory.rules import did_you_mean, is_ours
+from ansible.module_utils.twinspark.inventory.explain import inventory_trouble
+from ansible.module_utils.twinspark.inventory.rules import did_you_mean
 from ansible.module_utils.twinspark.inventory.secret_names import named_in, secret_names
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
 UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
-YAML_NAMES = {".yml", ".yaml"}
-# Ansible reads such files of group_vars and host_vars as YAML.
-VARIABLES_NAMES = {*YAML_NAMES, ".json", ""}
 
 
 class UsageError(ValueError):
     """The owner asked for something that can't be; the message is one sentence with its fix."""
-
-
-class _AnyTag(yaml.SafeLoader):
-    """Reads a file for its syntax and names only: `!vault` and other tags of Ansible are let through."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A key that stands twice is told: the second would win, and a host or a setting be lost unheard."""
-        first: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if (key.tag, key.value) in first:
-                    problem = f"{key.value!r} stands twice, first in line {first[key.tag, key.value]}"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                first[key.tag, key.value] = key.start_mark.line + 1
-        return super().construct_mapping(node, deep)
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """A day that no calendar has, or `!!int x`, is told like any other mistake: PyYAML lets Python complain."""
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, AttributeError, LookupError) as error:
-            kind = node.tag.rpartition(":")[2]
-            problem = f"{node.value!r} is no {kind} (if it is meant as text, quote it)"
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
-
-
-_AnyTag.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def stages(names: Sequence[str]) -> list[str]:
@@ -92,108 +64,45 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def inventory(path: Path, project: Path) -> None:
-    """Every YAML file of the inventory must parse, since Ansible would only warn and go on without it; and no setting
-    may be lost. What the hosts of sparks have in the end, of any format, the first task of every playbook judges.
+    """Ansible itself must be able to read all of the inventory for some host; what it says is told in one sentence.
+
+    It knows every format and what wins. ansible.cfg has it refuse a key that is set twice and a file that does not
+    parse. What the hosts of sparks have in the end, the first task of every playbook judges.
     """
-    if path.is_file() and not os.access(path, os.X_OK):  # an executable one is a program that prints an inventory
-        read(path)
-    overruled(path, {role.name for role in (project / "roles").glob("*")})
+    said = complaint(["-i", str(path), "--list"], project)
+    if not said:
+        return
+    trouble = inventory_trouble(said)
+    for file in [] if trouble.file else variable_files(path):  # Ansible does not say which of them it was
+        again = inventory_trouble(complaint(["-i", "localhost,", "--list", "-e", f"@{file}"], project))
+        if again.why == trouble.why:
+            trouble = again
+            break
+    raise UsageError(trouble.sentence(str(path)))
 
 
-def overruled(path: Path, roles: Collection[str]) -> None:
-    """What `vars:` of a group in the inventory file sets and group_vars/all sets otherwise would be silently lost. Only
-    this project's variables are looked at: others may be meant for other hosts, where their owner knows best.
-    """
+def complaint(words: Sequence[str], project: Path) -> str:
+    """What ansible-inventory says when it fails, in the surroundings that the playbooks get; empty when it does not."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ANSIBLE_") or k.startswith("ANSIBLE_VAULT_")}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-inventory")), *words],
+        cwd=project,
+        env={**kept, "ANSIBLE_CONFIG": str(project / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PYTHONUTF8": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+
+
+def variable_files(path: Path) -> list[Path]:
+    """Files of variables beside an inventory."""
     folder = path if path.is_dir() else path.parent
-    found = files(path)
-    loaded = {file: loads(file) for file in found}
-    general = [file for file in found if file.is_relative_to(folder / "group_vars/all") or file.stem == "all"]
-    settings = {
-        name: (value, file) for file in general for name, value in loaded[file].items() if is_ours(str(name), roles)
-    }
-    for file in found:
-        if file.parent != folder:
-            continue
-        for where, held in mappings(loaded[file]):
-            *above, last = where.split(".")
-            if last != "vars" or "hosts" in above[-2:-1]:
-                continue
-            for name in held.keys() & settings.keys():
-                value, winner = settings[name]
-                if held[name] != value:
-                    raise UsageError(
-                        f"{file}: {name} under {where} is overruled by {winner}, which Ansible lets win: set it there, "
-                        "or under each host's own name. Nothing was changed"
-                    )
-
-
-def files(path: Path) -> list[Path]:
-    """The YAML files of an inventory: its own, then those of group_vars and host_vars beside it.
-
-    Ansible reads no hidden files and folders there, nor an editor's backups. A file without a suffix, right in
-    group_vars or host_vars, it reads only if a group or host has that name, which is certain of `all` alone.
-    """
-    folder = path if path.is_dir() else path.parent
-    own = [path] if path.is_file() else [entry for entry in sorted(folder.iterdir()) if entry.is_file()]
-    found = [file for file in own if file.suffix in YAML_NAMES]
-    for name in ("group_vars", "host_vars"):
-        top = folder / name
-        for parent, folders, names in top.walk(follow_symlinks=True):
-            folders[:] = visible(folders)
-            read_there = [parent / entry for entry in visible(names) if Path(entry).suffix in VARIABLES_NAMES]
-            found += [file for file in read_there if file.suffix or parent != top or file.name == "all"]
-    return found
-
-
-def visible(names: Sequence[str]) -> list[str]:
-    """Those that Ansible looks at, sorted."""
-    return sorted(name for name in names if not name.startswith(".") and not name.endswith("~"))
-
-
-def mappings(value: Any, where: str = "", seen: tuple[int, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping in nested ones, with the dotted path to it; one that an alias puts into itself is not gone into."""
-    if isinstance(value, Mapping) and id(value) not in seen:
-        yield where, value
-        for key, inner in value.items():
-            yield from mappings(inner, f"{where}.{key}" if where else str(key), (*seen, id(value)))
-
-
-def loads(file: Path) -> Mapping[str, Any]:
-    """The file's YAML, a mapping as every file of an inventory is, or one sentence that says where it breaks."""
-    text = read(file)
-    if text.startswith("$ANSIBLE_VAULT"):
-        return {}
-    try:
-        loaded = yaml.load(text, Loader=_AnyTag)  # noqa: S506 - a SafeLoader that ignores unknown tags
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UsageError(f"{file} is not YAML{where}: {error.problem}. Correct it; nothing was changed") from error
-    except RecursionError as error:
-        raise UsageError(f"{file} is nested too deeply to be read: write it flatter. Nothing was changed") from error
-    if not isinstance(loaded, Mapping | None):
-        kind = "a list" if isinstance(loaded, list) else "a single value"
-        raise UsageError(
-            f"{file} is {kind}, but a file of an inventory is a mapping: write it like inventory/hosts.yml of the "
-            "checkout. Nothing was changed"
-        )
-    return loaded or {}
-
-
-def read(file: Path) -> str:
-    """The file's text, or one sentence that says why it is none."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        where = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
-        raise UsageError(f"{file} is no text in UTF-8 ({where}): save it as UTF-8. Nothing was changed") from error
-    except OSError as error:
-        raise UsageError(f"{file} can't be read ({error.strerror}): make it readable. Nothing was changed") from error
-    strange = re.search(yaml.reader.Reader.NON_PRINTABLE, text)
-    if strange:
-        line = text.count("\n", 0, strange.start()) + 1
-        raise UsageError(
-            f"{file} has the character {ord(strange[0]):#04x} in line {line}, which no text has: remove it. "
-            "Nothing was changed"
-        )
-    return text
+    return [
+        Path(parent, name)
+        for kind in ("group_vars", "host_vars")
+        for parent, _, names in (folder / kind).walk(follow_symlinks=True)
+        for name in sorted(names)
+    ]

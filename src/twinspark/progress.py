@@ -6,6 +6,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from ansible.module_utils.twinspark.proof.numbers import duration
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .events import Event
-from .runstate import Line, RunState, describe, duration
+from .runstate import Line, RunState, describe
 
 STYLES = {
     "changed": "yellow",

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.twinspark.proof.numbers import figure, figures
 from ansible.module_utils.twinspark.proof.requirement import PHRASES, Requirement
 from ansible.module_utils.twinspark_host.proofs import load
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from . import __version__
-from .numbers import figure, figures
 from .paths import private, writing
 from .status import Row, rows
 from .verbs import Place

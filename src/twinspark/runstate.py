@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible.module_utils.twinspark.inventory.explain import Explained, Failure, explain
+from ansible.module_utils.twinspark.proof.numbers import duration, plain, scale
 
 from .events import Event, Progress
 from .exitcodes import OF_KIND, Exit
@@ -204,35 +205,14 @@ def texts(value: object) -> Sequence[str]:
 
 
 def describe(progress: Progress) -> str:
-    """`12.3 of 149 GiB, 8 %, 0.4 GiB/s, 5 min left`, as far as it is known."""
-    scale, unit = scaled(progress)
-    done = f"{progress.done / scale:.4g}"
-    parts = [f"{done} of {progress.total / scale:.4g} {unit}" if progress.total else f"{done} {unit}"]
+    """`12.3 of 149 GiB, 8%, 0.4 GiB/s, 5 min 02 s left`, as far as it is known."""
+    size, unit = scale(progress.total or progress.done, progress.unit)
+    done = plain(progress.done / size)
+    parts = [f"{done} of {plain(progress.total / size)} {unit}" if progress.total else f"{done} {unit}"]
     if progress.total:
         parts.append(f"{min(progress.done / progress.total, 1.0):.0%}")
     if progress.rate:
-        parts.append(f"{progress.rate / scale:.3g} {unit}/s")
+        parts.append(f"{plain(progress.rate / size)} {unit}/s")
         if progress.total and progress.total > progress.done:
             parts.append(f"{duration((progress.total - progress.done) / progress.rate)} left")
     return ", ".join(part.strip() for part in parts)
-
-
-def scaled(progress: Progress) -> tuple[float, str]:
-    """Bytes in a readable multiple; other units as they are."""
-    if progress.unit not in {"B", "byte", "bytes"}:
-        return 1.0, progress.unit
-    size = progress.total or progress.done
-    for power, name in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
-        if size >= 1024**power:
-            return float(1024**power), name
-    return 1.0, "B"
-
-
-def duration(seconds: float) -> str:
-    """`12 s`, `3 min 20 s`, `5 h 02 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.numbers import duration
 from ansible.module_utils.twinspark.proof.values import Proof
 from ansible.module_utils.twinspark_host.proofs import load
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from .runstate import duration
 
 STYLES = {"pass": "green", "fail": "bold red", "stale": "yellow", "missing": "dim", "unreadable": "bold red"}
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.module_utils.twinspark.inventory.explain import inventory_trouble
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 from rich.console import Console
 
@@ -145,10 +144,6 @@ def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
     if shown:
         recap(state, console)
     code = state.exit(outcome.rc, outcome.interrupted)
-    unread = inventory_trouble("\n".join(state.complaints)) if code == Exit.INTERNAL else ""
-    if unread:
-        tell(unread)
-        return Exit.USAGE
     if code == Exit.OK:
         return code
     if code == Exit.INTERRUPTED:

@@ -1,32 +1,25 @@
-"""Python environments on hosts: what is wanted, what is there, and what that makes necessary.
+"""Python environments on hosts: what is asked for, the commands that make it, and what uv or pip say would change.
 
-Pure: reading the disk and running commands is the module's part.
+Pure: running the commands is the module's part. The comparison itself is theirs: `uv pip sync --check`, and for the
+environment that holds uv, which can't use it yet, pip's dry run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 PIN = re.compile(
-    r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<extras>\[[A-Za-z0-9,._ -]+\])?"
+    r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[A-Za-z0-9,._ -]+\])?"
     r"==(?P<version>[A-Za-z0-9.!+_-]+)\s*(?P<marker>;.+)?$"
 )
 
 
 class RequirementError(ValueError):
     """A requirement that is not one pinned package; the message names it and the fix."""
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One pinned package; ``conditional`` when a marker lets the installer leave it out."""
-
-    name: str
-    version: str
-    conditional: bool
 
 
 @dataclass(frozen=True)
@@ -40,125 +33,84 @@ class Desired:
     uv: str = ""
 
 
-@dataclass(frozen=True)
-class Actual:
-    """What the disk says. ``python`` is the resolved interpreter or empty; ``packages`` is name -> version;
-    ``stamp`` is what the last successful run wrote (``digest`` and ``packages``), or empty.
-    """
-
-    python: str = ""
-    packages: dict[str, str] = field(default_factory=dict)
-    stamp: dict[str, object] = field(default_factory=dict)
-    owner: str = ""
+def change(name: str, current: str, desired: str) -> dict[str, str]:
+    """One reason for a change; a version is empty where the package is not there, or not wanted."""
+    return {"name": name, "current": current, "desired": desired}
 
 
-@dataclass(frozen=True)
-class Plan:
-    """``reasons`` are ``{name, current, desired}``; no reasons means nothing to do."""
-
-    create: bool
-    install: bool
-    reasons: tuple[dict[str, str], ...]
-
-
-def normalise(name: str) -> str:
-    """The one spelling of a distribution's name: ``Huggingface_Hub`` -> ``huggingface-hub``."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def parse_requirement(text: str) -> Requirement:
-    """``name[extra]==version ; marker`` to a Requirement; anything looser is refused."""
-    match = PIN.match(text.strip())
+def pinned(text: str) -> re.Match[str]:
+    """``name[extra]==version ; marker`` in its parts; anything looser is refused, since uv would take the newest."""
+    match = PIN.match(text)
     if not match:
         raise RequirementError(f"{text!r} is not pinned: write name==version, so that every host gets the same")
-    return Requirement(normalise(match["name"]), match["version"], bool(match["marker"]))
+    return match
 
 
-def parse_requirements(lines: list[str]) -> tuple[str, ...]:
+def parse_requirements(lines: Sequence[str]) -> tuple[str, ...]:
     """Drop comments and blank lines of a requirements file; keep the rest, each one pinned."""
     kept = [line.split(" #")[0].strip() for line in lines]
     kept = [line for line in kept if line and not line.startswith("#")]
     for line in kept:
-        parse_requirement(line)
+        pinned(line)
     return tuple(kept)
 
 
-def digest(desired: Desired) -> str:
-    """sha256 over what the environment is made from; the order of the list does not matter."""
-    body = {"requirements": sorted(desired.requirements), "python": desired.python, "installer": desired.installer}
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def packages_of(dist_infos: list[str]) -> dict[str, str]:
-    """Names of ``*.dist-info`` folders to name -> version."""
-    found = {}
-    for entry in dist_infos:
-        name, _, version = entry.removesuffix(".dist-info").rpartition("-")
-        if name:
-            found[normalise(name)] = version
-    return found
-
-
-def plan(desired: Desired, actual: Actual) -> Plan:
-    """Compare package by package; an interpreter that is gone or another one means making it anew."""
-    create = actual.python != desired.python
-    reasons = [{"name": "python", "current": actual.python, "desired": desired.python}] if create else []
-    present = {} if create else actual.packages
-    wanted = {r.name: r for r in map(parse_requirement, desired.requirements)}
-    for name, requirement in wanted.items():
-        current = present.get(name, "")
-        if current != requirement.version and (current or not requirement.conditional):
-            reasons.append({"name": name, "current": current, "desired": requirement.version})
-    if not create:
-        reasons += _drift(wanted, actual)
-    if not reasons and actual.stamp.get("digest") != digest(desired):
-        reasons.append({"name": "stamp", "current": str(actual.stamp.get("digest", "")), "desired": digest(desired)})
-    return Plan(create=create, install=bool(reasons), reasons=tuple(reasons))
-
-
-def _drift(wanted: dict[str, Requirement], actual: Actual) -> list[dict[str, str]]:
-    """Packages that nobody pins, but that are no longer as the last run left them."""
-    kept = actual.stamp.get("packages")
-    recorded = {str(k): str(v) for k, v in kept.items()} if isinstance(kept, dict) else {}
-    if not recorded:
-        return []
-    names = sorted((set(recorded) | set(actual.packages)) - set(wanted))
-    return [
-        {"name": name, "current": actual.packages.get(name, ""), "desired": recorded.get(name, "")}
-        for name in names
-        if actual.packages.get(name, "") != recorded.get(name, "")
-    ]
-
-
-def predicted(desired: Desired, actual: Actual, todo: Plan) -> dict[str, str]:
-    """The packages after the plan, as far as they are known before asking an index."""
-    after = {} if todo.create else dict(actual.packages)
-    for reason in todo.reasons:
-        if reason["name"] in ("python", "stamp"):
-            continue
-        after[reason["name"]] = reason["desired"]
-    return {name: version for name, version in after.items() if version}
-
-
-def listing(path: str, python: str, packages: dict[str, str]) -> str:
-    """The environment as text for a diff; empty when there is none."""
-    if not python:
-        return ""
-    lines = [f"{name}=={version}" for name, version in sorted(packages.items())]
-    return "\n".join([f"# {path} on {python}", *lines]) + "\n"
-
-
 def create_argv(desired: Desired) -> list[str]:
-    """Command that makes the empty environment, replacing a broken one."""
+    """Command that makes the environment without packages, in an empty folder."""
     if desired.installer == "pip":
-        return [desired.python, "-m", "venv", "--clear", desired.path]
-    return [desired.uv, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", desired.python, desired.path]
+        return [desired.python, "-m", "venv", desired.path]
+    return [desired.uv, "venv", "--quiet", "--no-python-downloads", "--python", desired.python, desired.path]
 
 
-def install_argv(desired: Desired) -> list[str]:
-    """Command that makes the packages what is asked for, and with uv nothing besides."""
+def sync_argv(desired: Desired, *look: str) -> list[str]:
+    """Command that makes the packages what its standard input lists, and tells the changes as JSON.
+
+    ``look`` are options by which it tells them only. uv removes what the list does not have, and installs no
+    dependency that it does not have either; pip does neither.
+    """
+    python = f"{desired.path}/bin/python"
     if desired.installer == "pip":
-        argv = [f"{desired.path}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    else:
-        argv = [desired.uv, "pip", "install", "--quiet", "--exact", "--python", f"{desired.path}/bin/python"]
-    return argv + list(desired.requirements)
+        options = ["--quiet", "--disable-pip-version-check", "--report", "-", *look]
+        return [python, "-m", "pip", "install", *options, "-r", "/dev/stdin"]
+    options = ["--quiet", "--output-format", "json", "--allow-empty-requirements", *look]
+    return [desired.uv, "pip", "sync", *options, "--python", python, "-"]
+
+
+def lacking_argv(desired: Desired) -> list[str]:
+    """Command that fails where a package of the environment lacks another one: `uv pip sync` adds none by itself."""
+    return [desired.uv, "pip", "check", "--quiet", "--python", f"{desired.path}/bin/python"]
+
+
+def looks(desired: Desired) -> list[tuple[str, ...]]:
+    """Options for looking only, in the order to try them.
+
+    Without an index first: an environment that is as wanted needs none, and what is wanted can be had offline or not
+    at all. Only a package that is to come has to be asked for.
+    """
+    return [("--dry-run",)] if desired.installer == "pip" else [("--check", "--offline"), ("--check",)]
+
+
+def changes(desired: Desired, report: str) -> list[dict[str, str]] | None:
+    """Reasons for a change from what ``sync_argv`` printed, by name; None where it printed none but failed."""
+    try:
+        told: dict[str, Any] = json.loads(report)
+    except ValueError:
+        return None
+    if desired.installer == "pip":
+        return [change(entry["metadata"]["name"], "", entry["metadata"]["version"]) for entry in told["install"]]
+    found: dict[str, dict[str, str]] = {}
+    for entry in told["changes"]:
+        known = found.setdefault(entry["name"], change(entry["name"], "", ""))
+        known["current" if entry["action"] == "uninstalled" else "desired"] = entry["version"]
+    return [found[name] for name in sorted(found)]
+
+
+def predicted(desired: Desired) -> list[dict[str, str]]:
+    """What would come into an empty environment, as far as it is known before asking an index: not by marker."""
+    found = map(pinned, desired.requirements)
+    return [change(match["name"], "", match["version"]) for match in found if not match["marker"]]
+
+
+def listing(reasons: Sequence[dict[str, str]], which: str) -> str:
+    """One side of a diff: ``current`` or ``desired`` of every reason, a line each."""
+    return "".join(f"{reason['name']} {reason[which]}\n" for reason in reasons if reason[which])

@@ -76,18 +76,50 @@ def explain(failure: Failure) -> Explained:
     return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
 
 
-def inventory_trouble(text: str) -> str:
-    """What Ansible said of an inventory that it can't read, with the fix; empty when it is something else."""
+# Ansible's words about files that it can't read, where they say too much or too little.
+CLEARER = (
+    (r"^(?:YAML parsing failed|Failed to parse inventory): |^Could not process '.+?': |, got: <class .*|\.$", ""),
+    (r"^.*codec can't encode.*$", "it is not UTF-8"),
+    (r"^Completely failed to parse inventory source .*$", "nothing in it is an inventory"),
+    (r"_AnsibleTaggedList", "list"),
+    (r"^Attempting to decrypt but no vault secrets found$", "it is encrypted: set ANSIBLE_VAULT_PASSWORD_FILE"),
+)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Why Ansible can't read a file of an inventory. `file` is empty where it does not say which; `line` 0 likewise."""
+
+    why: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def sentence(self, inventory: str) -> str:
+        """What, where, and the fix."""
+        place = f" at line {self.line}, column {self.column}" if self.line else ""
+        return (
+            f"Ansible can't read {self.file or inventory}{place} ({self.why}): correct it, or make an inventory with "
+            "`twinspark init`. Nothing was changed"
+        )
+
+
+def inventory_trouble(text: str) -> Unread:
+    """What `ansible-inventory` complained of."""
     unread = re.search(r"Completely failed to parse inventory source (.+)", text)
-    if not unread:
-        return ""
-    # The plugin for INI is asked last, and of any text.
-    reasons = re.findall(r"Failed to parse inventory with 'ini' plugin: (?:Failed to parse inventory: )?(.+)", text)
-    why = f" ({reasons[-1].strip()})" if reasons else ""
-    return (
-        f"{unread[1].strip()} is no inventory that Ansible can read{why}: write one like inventory/hosts.yml of the "
-        "checkout, or make one with `twinspark init`. Nothing was changed."
-    )
+    source = unread[1].strip() if unread else ""
+    # Every plugin is asked in turn, and complains of what is another's format, too.
+    plugin = "yaml" if source.endswith((".yml", ".yaml", ".json")) else "host_list" if source.endswith(",") else "ini"
+    told = re.findall(rf"Failed to parse inventory with '{plugin}' plugin: (.+)", text)
+    told = told or re.findall(r"\[ERROR\]: (.+)", text) or text.splitlines()[-1:] or ["it says nothing"]
+    why = told[0].strip()
+    for pattern, clearer in CLEARER:
+        why = re.sub(pattern, clearer, why)
+    place = re.search(r"^Origin: (/.+):(\d+):(\d+)$", text, re.MULTILINE)
+    if place:
+        return Unread(why, place[1], int(place[2]), int(place[3]))
+    origin = re.search(r"^Origin: (/.+)$", text, re.MULTILINE) or re.search(r"Could not process '(/.+?)'", text)
+    return Unread(why, origin[1] if origin else source)
 
 
 def ssh_trouble(text: str, failure: Failure) -> str:

@@ -24,6 +24,8 @@ AUTO_ADD = "ansible_paramiko_host_key_auto_add"
 # Another program in ssh's place checks what it likes.
 EXECUTABLES = ("ansible_ssh_executable", "ansible_scp_executable", "ansible_sftp_executable")
 VARIABLES = (*ARGUMENTS, *SWITCHES, AUTO_ADD, *EXECUTABLES)
+# What of these ansible.cfg and the environment can set, as the ssh plugin names it.
+SETTINGS = ("host_key_checking", *(name.removeprefix("ansible_") for name in (*ARGUMENTS, *EXECUTABLES)))
 # Ansible puts these arguments before all others, and ssh takes the first value it meets, that of a command line before
 # any file's. So the strict checking that ansible.cfg has here holds whatever -F, ~/.ssh/config or later arguments say.
 FIRST = "ansible_ssh_args"
@@ -128,5 +130,4 @@ def unpinned(
     environment say of the same names to a host that has none.
     """
     found = [text for host in hosts for text in problems(host, variables[host])]
-    # Ansible mixes -e into its settings, so they are looked at where no host is to blame.
-    return found or problems("ansible.cfg or the environment", settings)
+    return found + problems("ansible.cfg or the environment", settings)

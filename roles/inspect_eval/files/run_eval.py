@@ -6,13 +6,13 @@ inputs: another plan has a folder of its own.
 """
 
 import json
-import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import TypedDict
+
+from progress import SINCE_START, Progress
 
 INTERVAL = 2.0  # seconds between two counts
 
@@ -59,34 +59,25 @@ def choose(plan: Plan, log: Path | None) -> tuple[list[str], int]:
     return [part.replace("{log}", str(log)) for part in plan["retry"]], there
 
 
-def report(path: Path, done: int, before: int, total: int, started: float) -> None:
-    """Write the numbers that a poll reads. The rate counts what this run has added."""
-    rate = (done - before) / max(time.monotonic() - started, 0.001)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({"done": done, "total": total, "unit": "samples", "rate": round(rate, 5)}))
-    fresh.replace(path)
-
-
 def main(spec: str) -> int:
     """Start the command, and count until it ends."""
     plan: Plan = json.loads(Path(spec).read_text())
     log_dir = Path(plan["log_dir"])
     log_dir.mkdir(parents=True, exist_ok=True)
-    progress = Path(os.environ["TWINSPARK_JOB_DIR"]) / "progress.json"
     old = set(log_dir.glob("*.eval"))
     argv, before = choose(plan, newest(log_dir))
-    started, done = time.monotonic(), before
     child = subprocess.Popen(argv)
-    while True:
-        try:
-            code = child.wait(timeout=INTERVAL)
-        except subprocess.TimeoutExpired:
-            code = None
-        for log in set(log_dir.glob("*.eval")) - old:
-            done = max(done, samples_in(log))
-        report(progress, done, before, plan["total"], started)
-        if code is not None:
-            return code
+    # The rate counts what this run has added.
+    with Progress(plan["total"], "samples", done=before, window=SINCE_START) as progress:
+        while True:
+            try:
+                code = child.wait(timeout=INTERVAL)
+            except subprocess.TimeoutExpired:
+                code = None
+            for log in set(log_dir.glob("*.eval")) - old:
+                progress.done = max(progress.done, samples_in(log))
+            if code is not None:
+                return code
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Run the cases of a benchmark one after another, inside the engine's own container. Standard library only.
+"""Run the cases of a benchmark one after another, inside the engine's own container. Needs progress.py beside it.
 
 Of each case it keeps vLLM's result, the engine's log lines of that time, and nvidia-smi's samples where there is one.
 A case that is done already is not measured again: an interrupted benchmark goes on where it stopped.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,8 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any, TypedDict
+
+from progress import Progress
 
 QUERY = ["--query-gpu=power.draw,clocks.sm,temperature.gpu,utilization.gpu", "--format=csv,noheader,nounits"]
 KEPT = ("SpecDecoding metrics", "Avg generation throughput")
@@ -99,29 +100,23 @@ def measure(plan: Plan, case: Case, model: str, folder: Path) -> int:
     return code
 
 
-def report(done: int, total: int, what: str) -> None:
-    """Write the numbers that a poll reads."""
-    path = Path(os.environ["TWINSPARK_JOB_DIR"]) / "progress.json"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({"done": done, "total": total, "unit": "cases", "what": what}))
-    fresh.replace(path)
-
-
 def main(spec: str) -> int:
     """Every case in turn; the first that fails ends the run."""
     plan: Plan = json.loads(Path(spec).read_text())
     folder = Path(plan["folder"])
     folder.mkdir(parents=True, exist_ok=True)
     model = model_path(plan)
-    for number, case in enumerate(plan["cases"]):
-        report(number, len(plan["cases"]), case["label"])
-        if (folder / f"{case['slug']}.json").exists():
-            continue
-        print(f"case {number + 1} of {len(plan['cases'])}: {case['label']}", flush=True)
-        code = measure(plan, case, model, folder)
-        if code:
-            return code
-    report(len(plan["cases"]), len(plan["cases"]), "done")
+    # No rate: cases take very different times, and those that are done already take none.
+    with Progress(len(plan["cases"]), "cases", window=0) as progress:
+        for number, case in enumerate(plan["cases"]):
+            progress.done, progress.what = number, case["label"]
+            if (folder / f"{case['slug']}.json").exists():
+                continue
+            print(f"case {number + 1} of {len(plan['cases'])}: {case['label']}", flush=True)
+            code = measure(plan, case, model, folder)
+            if code:
+                return code
+        progress.done, progress.what = len(plan["cases"]), "done"
     return 0
 
 

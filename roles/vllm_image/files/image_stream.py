@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Copy an image to other hosts: `docker save`, without the layers that a host already has, over ssh to `docker load`.
 
-Runs on the head as a long job, by itself: standard library only, and no import from the rest of the project.
+Runs on the head as a long job, by itself: it needs the standard library, and progress.py beside it.
 
 A Docker with the classic store takes an archive in which a layer is missing if it has that layer, under the same
 parents, already. Where the archive is refused (older archives, the containerd store), all of it is sent.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -21,6 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from progress import Progress
 
 CHUNK = 1 << 20
 BLOBS = "blobs/sha256/"
@@ -149,29 +150,6 @@ def send(peer: Peer, image: str, without: set[str], count: Callable[[int], None]
     return skipped
 
 
-class Progress:
-    """Bytes sent to all peers together, written to the job's progress.json at most once a second."""
-
-    def __init__(self, folder: str | None, total: int) -> None:
-        self.path = Path(folder) / "progress.json" if folder else None
-        self.total, self.done, self.started, self.last = total, 0, time.monotonic(), 0.0
-        self.lock = threading.Lock()
-
-    def __call__(self, count: int) -> None:
-        with self.lock:
-            self.done += count
-            now = time.monotonic()
-            if self.path is None or now - self.last < 1:
-                return
-            self.last = now
-            rate = self.done / max(now - self.started, 0.001)
-            total = max(self.total, self.done)
-            record = {"done": self.done, "total": total, "unit": "B", "rate": round(rate), "what": "image"}
-            temporary = self.path.with_suffix(".new")
-            temporary.write_text(json.dumps(record))
-            temporary.replace(self.path)
-
-
 def deliver(peer: Peer, image: str, local: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Bring one peer to the head's image ID. Nothing is sent when it has it."""
     began = time.monotonic()
@@ -184,7 +162,7 @@ def deliver(peer: Peer, image: str, local: dict[str, Any], progress: Progress) -
     def count(size: int) -> None:
         nonlocal sent
         sent += size
-        progress(size)
+        progress.add(size)
 
     shared = shared_layers((local.get("RootFS") or {}).get("Layers") or [], chains)
     for way, without in (("new layers", shared), ("whole", set[str]())):
@@ -213,9 +191,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spec = json.loads(Path(parser.parse_args(arguments).spec).read_text())
     try:
         local = json.loads(output(["docker", "image", "inspect", spec["image"]]))[0]
-        progress = Progress(os.environ.get("TWINSPARK_JOB_DIR"), local.get("Size", 0) * len(spec["peers"]))
         peers = [reach(peer["name"], peer["ssh"], spec["docker"]) for peer in spec["peers"]]
-        with ThreadPoolExecutor(max_workers=max(1, len(peers))) as pool:
+        total = local.get("Size", 0) * len(peers)
+        with Progress(total, "B", "image") as progress, ThreadPoolExecutor(max_workers=max(1, len(peers))) as pool:
             reports = list(pool.map(lambda peer: deliver(peer, spec["image"], local, progress), peers))
     except (CopyError, OSError) as error:
         print(f"image copy failed: {error}", file=sys.stderr)

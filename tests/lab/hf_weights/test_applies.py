@@ -113,7 +113,7 @@ def test_what_a_killed_apply_left_serving_goes_with_the_next_that_has_nothing_to
     ("more", "words"),
     [
         ({"hf_weights_revision": "2" * 40}, "does not exist"),
-        ({"hf_weights_reserve_gib": 10**6}, "GiB required"),
+        ({"hf_weights_reserve_gib": 10**6}, "GiB is kept free"),
         ({"hf_weights_endpoint": "http://127.0.0.1:9"}, "hf_weights_endpoint"),
     ],
     ids=["no such commit", "no room", "no Hub"],

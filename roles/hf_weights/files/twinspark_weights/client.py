@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from core.twinspark.weights.hubcache import Layout
 from core.twinspark.weights.manifest import Entry, Manifest
 from core.twinspark_host import hubapi
-from job import Failure, Progress, say
+from core.twinspark_host.progress import Progress
+from job import Failure, say
 
 if TYPE_CHECKING:
     from fetch import Verifier

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from core.twinspark.weights.manifest import Entry
 from core.twinspark.weights.state import Transfer
+from core.twinspark_host.progress import Progress
 from hashing import CHUNK, Hasher, Sums, write_all
-from job import Failure, Progress
+from job import Failure
 from spec import Fetch
 from store import Store
 
@@ -62,7 +63,7 @@ def copy_all(store: Store, needed: list[Entry], spec: Fetch) -> Transfer:
     came = total - store.staged_bytes(sizes)
     store.require_space(came, spec.reserve_gib)
     started = time.monotonic()
-    with Progress(total, "copy from directory") as progress, ThreadPoolExecutor(spec.threads) as pool:
+    with Progress(total, "B", "copy from directory") as progress, ThreadPoolExecutor(spec.threads) as pool:
 
         def work(entry: Entry) -> Sums:
             return copy_one(source / entry.path, store, entry, progress)

@@ -13,9 +13,10 @@ from core.twinspark.weights.manifest import Entry
 from core.twinspark.weights.state import Transfer
 from core.twinspark.weights.weights import duplicates
 from core.twinspark_host import snapshot
+from core.twinspark_host.progress import Progress
 from directory import copy_all
 from hashing import Sums, sums_of
-from job import Failure, Progress, only_one, say, say_replaced
+from job import Failure, only_one, say, say_replaced
 from spec import Fetch
 from store import Store
 
@@ -76,7 +77,7 @@ def download(store: Store, needed: list[Entry], spec: Fetch) -> Transfer:
     before = client.bytes_on_disk()
     store.require_space(max(0, verifier.total - before), spec.reserve_gib)
     started = time.monotonic()
-    with Progress(verifier.total, "download") as progress:
+    with Progress(verifier.total, "B", "download") as progress:
         try:
             while verifier.waiting:
                 client.run_once(verifier, progress)

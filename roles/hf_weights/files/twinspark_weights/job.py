@@ -1,24 +1,13 @@
-"""What every long job here shares: a way to fail in words, a lock, and progress numbers for whoever polls."""
+"""What every long job here shares: a way to fail in words, a lock, lines in the log."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import os
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
-
-from core.twinspark_host.files import write_atomically
-
-PERIOD = 1.0  # seconds between two writes of the progress
-WINDOW = 15  # of them that the rate is taken over
 
 
 class Failure(RuntimeError):
@@ -54,44 +43,3 @@ def only_one(path: Path) -> Iterator[None]:
             say(f"another job holds {path}; waiting for it")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
-
-
-class Progress:
-    """Numbers in `$TWINSPARK_JOB_DIR/progress.json`: done, total, unit, rate (bytes/s over the last seconds), what."""
-
-    def __init__(self, total: int, what: str) -> None:
-        self.done, self.total, self.what = 0, total, what
-        self._lock = threading.Lock()
-        self._end = threading.Event()
-        self._history: deque[tuple[float, int]] = deque(maxlen=WINDOW)
-        self._thread = threading.Thread(target=self._write_often, daemon=True)
-        folder = os.environ.get("TWINSPARK_JOB_DIR")
-        self._path = Path(folder) / "progress.json" if folder else None
-
-    def add(self, count: int) -> None:
-        """Count bytes; negative when some turned out to be worth nothing."""
-        with self._lock:
-            self.done += count
-
-    def __enter__(self) -> Progress:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-        self._write()
-
-    def _write_often(self) -> None:
-        while not self._end.wait(PERIOD):
-            self._write()
-
-    def _write(self) -> None:
-        now = time.monotonic()
-        self._history.append((now, self.done))
-        then, before = self._history[0]
-        rate = (self.done - before) / (now - then) if now > then else 0.0
-        if self._path:
-            numbers: dict[str, Any] = {"done": self.done, "total": self.total, "unit": "B", "rate": round(rate)}
-            with contextlib.suppress(OSError):
-                write_atomically(self._path, json.dumps({**numbers, "what": self.what}))

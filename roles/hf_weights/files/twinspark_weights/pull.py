@@ -17,8 +17,9 @@ from core.twinspark.weights.manifest import Entry
 from core.twinspark.weights.state import Fault, Transfer
 from core.twinspark.weights.weights import Way
 from core.twinspark_host import hubapi, snapshot
+from core.twinspark_host.progress import Progress
 from hashing import CHUNK, Hasher, Sums, read_through, write_all
-from job import Failure, Progress, only_one, say, say_replaced
+from job import Failure, only_one, say, say_replaced
 from spec import Pull
 from store import Store
 from wire import BarredRailError, BrokenRailError, Rail, RefusedError
@@ -233,7 +234,7 @@ def copy_over_rails(store: Store, needed: list[Entry], spec: Pull) -> Transfer:
     store.require_space(total - staged, spec.reserve_gib)
     ways = weights.streams_of(weights.rails_between(spec.head, spec.mine), spec.streams)
     started = time.monotonic()
-    with Progress(total, "copy over the rails") as progress:
+    with Progress(total, "B", "copy over the rails") as progress:
         copy = Copy(store, spec, secret_of(spec), progress, waiting, ways)
         for number, way in enumerate(ways):
             threading.Thread(target=Stream(copy, number, way).run, daemon=True).start()

@@ -21,8 +21,9 @@ from core.twinspark.weights.state import SCHEMA, Record, Transfer
 from core.twinspark.weights.verdicts import space_verdict
 from core.twinspark_host import snapshot
 from core.twinspark_host.files import write_atomically
+from core.twinspark_host.progress import Progress
 from hashing import Sums, sums_of
-from job import Failure, Progress, say
+from job import Failure, say
 
 MODE = 0o644  # containers and other users read the weights; nobody but the owner writes
 
@@ -106,7 +107,7 @@ class Store:
                 to_hash.append((entry, path))
             else:
                 self._settle(entry, path)
-        with Progress(sum(entry.size for entry, _ in to_hash), "hashing") as progress:
+        with Progress(sum(entry.size for entry, _ in to_hash), "B", "hashing") as progress:
 
             def work(item: tuple[Entry, Path]) -> Sums:
                 return sums_of(item[1], item[0], count=progress.add)

@@ -1,30 +1,12 @@
-from pathlib import Path
+"""Lists of packages, and what uv 0.13.9 and pip 23.2.1 print about a change."""
+
+import json
 
 import pytest
 from ansible.module_utils.twinspark.evaluation import environments as env
 
-from tests.support import cases
-
-PYTHON = "/usr/bin/python3.13"
-
-
-def actual(case: dict, desired: env.Desired) -> env.Actual:
-    """The state that a case describes."""
-    stamp = {"digest": env.digest(desired), "packages": case["packages"]}
-    if case["stamp"] == "none":
-        stamp = {}
-    elif case["stamp"] != "fresh":
-        stamp["packages"] = case["stamp"]
-    return env.Actual(case.get("python", PYTHON), case["packages"], stamp, "root")
-
-
-@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/environments.yaml"))
-def test_plan(case):
-    desired = env.Desired("/opt/e", tuple(case["requirements"]), PYTHON, uv="/uv")
-    todo = env.plan(desired, actual(case, desired))
-    assert [reason["name"] for reason in todo.reasons] == case["reasons"]
-    assert todo.create == case.get("create", False)
-    assert todo.install == bool(case["reasons"])
+UV = env.Desired("/opt/e", ("click==8.3.1",), "/usr/bin/python3.13", uv="/uv")
+PIP = env.Desired("/opt/uv", ("uv==0.13.9",), "/usr/bin/python3.13", installer="pip")
 
 
 @pytest.mark.parametrize(
@@ -39,17 +21,51 @@ def test_a_requirements_file_s_comments_are_dropped():
     assert env.parse_requirements(["# head", "", "click==8.5.1  # why"]) == ("click==8.5.1",)
 
 
-def test_a_prediction_drops_what_was_added_by_hand():
-    desired = env.Desired("/opt/e", ("click==8.5.1",), PYTHON)
-    before = env.Actual(PYTHON, {"click": "8.5.0", "six": "1"}, {"packages": {"click": "8.5.0"}})
-    assert env.predicted(desired, before, env.plan(desired, before)) == {"click": "8.5.1"}
+@pytest.mark.parametrize(
+    ("desired", "look", "argv"),
+    [
+        (
+            UV,
+            ("--check",),
+            "/uv pip sync --quiet --output-format json --allow-empty-requirements --check --python /opt/e/bin/python -",
+        ),
+        (
+            PIP,
+            (),
+            "/opt/uv/bin/python -m pip install --quiet --disable-pip-version-check --report - -r /dev/stdin",
+        ),
+    ],
+    ids=["uv", "pip"],
+)
+def test_the_command(desired, look, argv):
+    assert " ".join(env.sync_argv(desired, *look)) == argv
 
 
-def test_the_order_of_the_list_does_not_matter():
-    one = env.Desired("/opt/e", ("a==1", "b==2"), PYTHON)
-    assert env.digest(one) == env.digest(env.Desired("/opt/e", ("b==2", "a==1"), PYTHON))
+# Recorded: `uv pip sync --dry-run --output-format json` on an environment with click 8.3.0 and idna.
+SYNC = """{
+  "schema": {"version": "preview"},
+  "changes": [
+    {"name": "click", "version": "8.3.0", "action": "uninstalled"},
+    {"name": "click", "version": "8.3.1", "action": "installed"},
+    {"name": "idna", "version": "3.10", "action": "uninstalled"}
+  ],
+  "dry_run": true
+}"""
 
 
-def test_folders_to_packages():
-    names = ["typing_extensions-4.16.0.dist-info", "zope.interface-7.2.dist-info"]
-    assert env.packages_of(names) == {"typing-extensions": "4.16.0", "zope-interface": "7.2"}
+def test_what_uv_would_change():
+    assert env.changes(UV, SYNC) == [
+        {"name": "click", "current": "8.3.0", "desired": "8.3.1"},
+        {"name": "idna", "current": "3.10", "desired": ""},
+    ]
+    assert env.changes(UV, '{"schema": {"version": "preview"}, "changes": [], "dry_run": true}') == []
+
+
+def test_what_pip_would_change():
+    report = {"version": "1", "install": [{"metadata": {"name": "uv", "version": "0.13.9"}}]}
+    assert env.changes(PIP, json.dumps(report)) == [{"name": "uv", "current": "", "desired": "0.13.9"}]
+
+
+@pytest.mark.parametrize("desired", [UV, PIP])
+def test_a_command_that_failed_told_nothing(desired):
+    assert env.changes(desired, "") is None

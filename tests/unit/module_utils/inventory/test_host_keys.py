@@ -36,7 +36,8 @@ def test_a_host_whose_key_is_not_to_be_checked_is_named() -> None:
         f"ansible.cfg or the environment: ansible_host_key_checking=False {ANY}"
     ]
     assert host_keys.unpinned(["spark1"], {"spark1": weak, "spark2": {}}, weak) == [
-        f"spark1: ansible_host_key_checking=False {ANY}"
+        f"spark1: ansible_host_key_checking=False {ANY}",
+        f"ansible.cfg or the environment: ansible_host_key_checking=False {ANY}",
     ]
 
 

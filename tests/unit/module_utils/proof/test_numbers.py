@@ -1,10 +1,10 @@
 """Numbers for people."""
 
 import pytest
+from ansible.module_utils.twinspark.proof.numbers import duration, figure, figures
 
 from twinspark.events import Progress
-from twinspark.numbers import figure, figures
-from twinspark.runstate import describe, duration
+from twinspark.runstate import describe
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from twinspark.runstate import describe, duration
         (2.314159, "us", "2.314 us"),
         (8514389, "tokens", "8\u202f514\u202f389 tokens"),
         (0.886, "1", "0.886"),
+        (20.0, "Gb/s", "20 Gb/s"),
+        (12345.6, "tokens", "12346 tokens"),
         (None, "s", "\u2013"),
         (True, "", "yes"),
         ("6.14.0-1015-nvidia", "", "6.14.0-1015-nvidia"),
@@ -49,6 +51,7 @@ def test_duration(seconds: float, text: str) -> None:
         (Progress(3 * 2**30, 12 * 2**30, "B", 2**30), "3 of 12 GiB, 25%, 1 GiB/s, 9 s left"),
         (Progress(5, 10, "samples", None), "5 of 10 samples, 50%"),
         (Progress(7, None, "steps", 0.5), "7 steps, 0.5 steps/s"),
+        (Progress(12345, 50000, "tokens", 5), "12\u202f345 of 50\u202f000 tokens, 25%, 5 tokens/s, 2 h 05 min left"),
         (Progress(12, 10, "samples", 1), "12 of 10 samples, 100%, 1 samples/s"),
     ],
 )

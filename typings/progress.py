@@ -1,0 +1,1 @@
+../module_utils/twinspark_host/progress.py

@@ -14,6 +14,8 @@ import typer
 import yaml
 from ansible.module_utils.twinspark.inventory import host_keys
 from ansible.module_utils.twinspark.network import discovery
+from ansible.module_utils.twinspark.network.state import Network
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
 
 from . import paths, precheck
 from .become import AskBecome, become_password
@@ -73,8 +75,8 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
-        found = discovery.discover(reports)
-    except discovery.DiscoveryError as error:
+        found = discovery.discover({host: Network.from_json(report, host) for host, report in reports.items()})
+    except (discovery.DiscoveryError, ShapeError) as error:
         raise precheck.UsageError(str(error)) from error
     write(target, discovery.inventory(found, connection, group), project)
     for note in found.notes:

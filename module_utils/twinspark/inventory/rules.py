@@ -240,7 +240,7 @@ def bad_rails(host: str, address: str, rails: Any, number: int) -> list[str]:
         missing = [key for key in ("name", "interface", "hca", "subnet") if not rail.get(key)]
         if missing:
             lacks = ", ".join(missing)
-            found.append(f"{host}: rail {name}has no {lacks}: give each rail a name, interface, hca and subnet")
+            found.append(f"{host}: rail {name} has no {lacks}: give each rail a name, interface, hca and subnet")
             continue
         try:
             network = ipaddress.IPv4Network(str(rail["subnet"]))

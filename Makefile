@@ -32,7 +32,7 @@ test-services:
 test-aside:
 	@scripts/aside scripts/lint
 	@scripts/aside pytest tests -m 'not lab'
-	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule $(NETWORK_ROLES)
+	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule roles_alone $(NETWORK_ROLES)
 
 test-wheel: setup  ## The wheel in a bare container, without this checkout: a site, every verb, the stages up to the weights
 	@scripts/wheel-test
@@ -47,7 +47,7 @@ molecule: setup  ## Molecule on a lab of its own (ROLE=rdma_verify for one role)
 ifdef ROLE
 	@scripts/$(if $(filter %_vm,$(ROLE)),molecule-vm,molecule --only) $(ROLE)
 else
-	@scripts/molecule $(NETWORK_ROLES) $(SERVICE_ROLES)
+	@scripts/molecule roles_alone $(NETWORK_ROLES) $(SERVICE_ROLES)
 endif
 
 molecule-vm: setup  ## Molecule on VM hosts, with real RDMA, reboots and cut connections; slow without KVM

@@ -9,10 +9,10 @@ module: twinspark_inventory
 short_description: Refuse an inventory that can't be right
 description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
-  - Finds a group without hosts, two hosts with one address, an unknown profile, variables that no role knows
-    (with the name that was probably meant), overrides that name no stage, addresses and numbers that are none,
-    rails that can't work, secrets in a
-    job's environment, and whatever would let in a host whose key nobody has compared.
+  - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
+    variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
+    numbers that are none, rails that can't work, secrets in a job's environment, and whatever would let in a host
+    whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
@@ -96,6 +96,7 @@ problems:
   elements: str
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,11 @@ ARGUMENTS: dict[str, Any] = {
     "content_dir": {"type": "path", "required": True},
     "profile_dirs": {"type": "list", "elements": "path", "required": True},
 }
+
+
+# How roles read a profile, and what is there for people only.
+READ = re.compile(r"\bprofile\.(\w+(?:\.\w+)*)")
+FOR_PEOPLE = frozenset({"description"})
 
 
 def keys_of(path: Path) -> Iterable[str]:
@@ -153,7 +159,23 @@ def known_names(content: Path, profiles: Iterable[str]) -> Known:
         variables=frozenset(variables),
         roles=frozenset(role.name for role in roles),
         profiles=tuple(sorted({path.stem for folder in profiles for path in Path(folder).glob("*.yml")})),
+        profile_paths=profile_paths(content),
     )
+
+
+def profile_paths(content: Path) -> frozenset[str]:
+    """Keys of a profile that some role reads, as dotted paths."""
+    files = [file for folder in ("defaults", "vars", "tasks") for file in content.glob(f"roles/*/{folder}/*.yml")]
+    return FOR_PEOPLE.union(*(READ.findall(file.read_text()) for file in files))
+
+
+def profile_content(name: str, folders: Iterable[str]) -> Any:
+    """The profile of that name, of the first folder that has one; None where there is none."""
+    for folder in folders:
+        path = Path(folder) / f"{name}.yml"
+        if path.is_file():
+            return yaml.safe_load(path.read_text())
+    return None
 
 
 def main() -> None:
@@ -166,8 +188,11 @@ def main() -> None:
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
         known = known_names(content, profiles)
+        given["profile_content"] = profile_content(given["profile"], profiles)
     except (OSError, yaml.YAMLError) as error:
-        module.fail_json(msg=f"{content} can't be read ({error}): restore that file")
+        module.fail_json(
+            msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
+        )
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]

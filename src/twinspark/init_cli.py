@@ -137,7 +137,7 @@ def ask(
 
 def target_of(output: Path | None, content: Path) -> Path:
     """The inventory to write: the file named, or inventory/hosts.yml in the folder named or else in a new site."""
-    if output and output.suffix in precheck.YAML_NAMES:
+    if output and output.suffix in {".yml", ".yaml"}:
         return output.absolute()
     return (output or paths.new_site(content)).absolute() / paths.INVENTORY
 

@@ -67,6 +67,13 @@ def test_a_role_has_a_molecule_scenario_with_a_verification(role):
     assert list((scenario / "tests").glob("test_*.py"))
 
 
+def test_make_test_runs_the_roles_alone_once():
+    assert re.findall(r"^\t@.*scripts/aside scripts/molecule (\w+)", (ROOT / "Makefile").read_text(), re.MULTILINE) == [
+        "roles_alone"
+    ]
+    assert (ROOT / "tests/lab/test_roles_alone.py").exists()
+
+
 def test_make_test_runs_every_role_s_scenario_once():
     found = re.findall(r"^(?:NETWORK|SERVICE)_ROLES := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert sorted(" ".join(found).split()) == [role for role in ROLES if role != "common"]

@@ -60,9 +60,9 @@ OURS = 0.75
 class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
-    `first_host`, `mtu` and `ports` (ansible_port by host) are as the owner wrote them. `unpinned` are the sentences of
-    host_keys.unpinned. `client_environment` names the variables, never their values, in each host's
-    hf_weights_client_environment.
+    `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
+    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned. `client_environment` names
+    the variables, never their values, in each host's hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
@@ -75,15 +75,19 @@ class Inventory:
     ports: Mapping[str, Any] = field(default_factory=dict)
     unpinned: Sequence[str] = ()
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    profile_content: Any = None
 
 
 @dataclass(frozen=True)
 class Known:
-    """What there is to choose from: names of variables, prefixes of roles, names of profiles."""
+    """What there is to choose from: names of variables, prefixes of roles, names of profiles, and their keys that roles
+    read, as dotted paths.
+    """
 
     variables: frozenset[str]
     roles: frozenset[str]
     profiles: tuple[str, ...]
+    profile_paths: frozenset[str] = frozenset()
 
 
 def problems(inventory: Inventory, known: Known) -> list[str]:
@@ -92,20 +96,13 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = [
-        *same_address(inventory.addresses),
-        *bad_profile(inventory.profile, known.profiles),
-    ]
+    found = [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
-    found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory)]
-    first = inventory.first_host if isinstance(inventory.first_host, int) else 11
-    for rank, (host, address) in enumerate(inventory.addresses.items()):
-        found += bad_rails(host, address, inventory.rails.get(host, ()), first + rank)
-    return [*found, *rails_differ(inventory.rails)] or no_fabric(inventory)
+    return [*found, *bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
@@ -125,18 +122,6 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     if near:
         return f": did you mean {near[0]}?"
     return f": there are {', '.join(choices)}" if choices else ""
-
-
-def same_address(addresses: Mapping[str, str]) -> list[str]:
-    """Two names for one machine would serve both ranks on it."""
-    by_address: dict[str, list[str]] = {}
-    for host, address in addresses.items():
-        by_address.setdefault(address or host, []).append(host)
-    return [
-        f"{' and '.join(hosts)} have the same ansible_host {address}: give each host its own address"
-        for address, hosts in by_address.items()
-        if len(hosts) > 1
-    ]
 
 
 def bad_addresses(addresses: Mapping[str, str]) -> list[str]:
@@ -176,19 +161,20 @@ def is_number(value: Any, lowest: int, highest: int | None = None) -> bool:
 
 
 def no_fabric(inventory: Inventory) -> list[str]:
-    """What else speaks against the rails: the stages work the addresses out by the same function."""
+    """What speaks against hosts and rails, told by the function that works the addresses out."""
+    first = inventory.first_host if is_number(inventory.first_host, 1) else 11  # told by bad_numbers
     settings = {
         host: {
             "ansible_host": address,
-            "twinspark_rails": list(inventory.rails.get(host, ())),
-            "twinspark_rails_first_host": inventory.first_host,
+            "twinspark_rails": inventory.rails.get(host, []),
+            "twinspark_rails_first_host": int(first),
         }
         for host, address in inventory.addresses.items()
     }
     try:
         fabric.fabric(list(settings), settings)
     except fabric.FabricError as error:
-        return [str(error)]
+        return list(error.problems)
     return []
 
 
@@ -200,6 +186,35 @@ def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
         return [f"twinspark_profile is empty: name a profile{did_you_mean(profile, profiles)}"]
     near = did_you_mean(profile, profiles)
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
+
+
+def bad_content(inventory: Inventory, known: Known) -> list[str]:
+    """What a profile says and nobody reads: a misspelt key would be ignored without a word."""
+    if inventory.profile not in known.profiles or not known.profile_paths:
+        return []
+    where = f"profiles/{inventory.profile}.yml"
+    if not isinstance(inventory.profile_content, Mapping):
+        return [f"{where} is empty or a list: write it as the profiles that come with twinspark are"]
+    return [f"{where}: {clause}" for clause in profile_keys(inventory.profile_content, known.profile_paths)]
+
+
+def profile_keys(content: Mapping[str, Any], known: Collection[str], above: str = "") -> list[str]:
+    """Keys that no role reads, a clause each. known: dotted paths that are read; what is below one is the reader's."""
+    found = []
+    for key, value in content.items():
+        path = f"{above}{key}"
+        below = [name for name in known if name.startswith(f"{path}.")]
+        if path in known:
+            continue
+        if not below:
+            near = difflib.get_close_matches(path, known, n=1, cutoff=OURS)
+            fix = f"did you mean {near[0]}?" if near else "remove it"
+            found.append(f"no role reads the key {path}: {fix}")
+        elif isinstance(value, Mapping):
+            found += profile_keys(value, known, f"{path}.")
+        else:
+            found.append(f"{path} must have keys of its own ({', '.join(sorted(below))})")
+    return found
 
 
 def misspelt(variables: Collection[str], known: Known) -> list[str]:
@@ -224,66 +239,6 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
 def is_ours(name: str, roles: Iterable[str]) -> bool:
     """Whether a variable's name is one that this project or a role of it would have."""
     return name.startswith((OWN_PREFIX, *(f"{role}_" for role in roles)))
-
-
-def bad_rails(host: str, address: str, rails: Any, number: int) -> list[str]:
-    """Rails of one host: complete, on subnets of their own, with room for its address, away from management.
-
-    `number` is what the host adds to each subnet's base address (first host + rank).
-    """
-    if not isinstance(rails, list | tuple) or not all(isinstance(rail, Mapping) for rail in rails):
-        return [f"{host}: twinspark_rails must be a list of mappings with name, interface, hca and subnet"]
-    found: list[str] = []
-    networks: dict[str, ipaddress.IPv4Network] = {}
-    for index, rail in enumerate(rails, start=1):
-        name = str(rail.get("name") or f"number {index}")
-        missing = [key for key in ("name", "interface", "hca", "subnet") if not rail.get(key)]
-        if missing:
-            lacks = ", ".join(missing)
-            found.append(f"{host}: rail {name} has no {lacks}: give each rail a name, interface, hca and subnet")
-            continue
-        try:
-            network = ipaddress.IPv4Network(str(rail["subnet"]))
-        except ValueError as error:
-            found.append(f"{host}: rail {name} has no usable IPv4 subnet ({error}): write it like 192.168.177.0/24")
-            continue
-        if not 0 < number < network.num_addresses - 1:
-            found.append(f"{host}: rail {name} has no address number {number} in {network}: use a larger subnet")
-        if is_in(address, network):
-            where = f"the subnet of rail {name} ({network})"
-            found.append(f"{host}: its management address {address} is in {where}: move the rail")
-        for other, before in networks.items():
-            if network.overlaps(before):
-                both = f"{other} and {name} overlap ({before}, {network})"
-                found.append(f"{host}: rails {both}: give each rail a subnet of its own")
-        networks[name] = network
-    for key in ("name", "interface", "hca"):
-        found += [f"{host}: two rails have the {key} {value}" for value in repeated(rails, key)]
-    return found
-
-
-def rails_differ(rails: Mapping[str, Any]) -> list[str]:
-    """A rail is one wire: every host must have it by the same name and on the same subnet."""
-    shapes = {
-        host: sorted((str(rail.get("name")), str(rail.get("subnet"))) for rail in entries if isinstance(rail, Mapping))
-        for host, entries in rails.items()
-        if isinstance(entries, list | tuple)
-    }
-    if len({str(shape) for shape in shapes.values()}) <= 1:
-        return []
-    text = "; ".join(f"{host}: {', '.join(f'{n} {s}' for n, s in shape) or 'none'}" for host, shape in shapes.items())
-    return [f"the hosts' rails differ ({text}): name the same rails with the same subnets on every host"]
-
-
-def repeated(rails: Iterable[Mapping[str, Any]], key: str) -> list[str]:
-    """Values of `key` that more than one rail has."""
-    values = [str(rail[key]) for rail in rails if rail.get(key)]
-    return sorted({value for value in values if values.count(value) > 1})
-
-
-def is_in(address: str, network: ipaddress.IPv4Network) -> bool:
-    """Whether a literal IPv4 address lies in the network; a host name can't be judged here."""
-    return is_ip(address) and ipaddress.ip_address(address) in network
 
 
 def is_ip(address: str) -> bool:

@@ -63,8 +63,8 @@ def play(
         (
             {"spark1": "192.0.2.1", "spark2": "192.0.2.1"},
             [],
-            "twinspark: spark1 and spark2 have the same ansible_host 192.0.2.1: give each host its own address. "
-            "Nothing was changed.",
+            "twinspark: spark1 and spark2 have the same management address 192.0.2.1: "
+            "correct ansible_host of one of them. Nothing was changed.",
         ),
         (
             {"spark1": "192.0.2.1"},

@@ -12,6 +12,7 @@ KNOWN = Known(
     variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile"}),
     roles=frozenset({"hf_weights", "vllm_serve"}),
     profiles=("deepseek-v4-flash", "lab-smollm2"),
+    profile_paths=frozenset({"name", "weights.repo", "serve.env", "serve.max_num_seqs", "serve.canary.prompt"}),
 )
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
@@ -22,6 +23,7 @@ SOUND: dict[str, Any] = {
     "rails": {"spark1": RAILS, "spark2": RAILS},
     "variables": ["twinspark_profile", "ansible_host", "hf_weights_repo"],
     "profile": "deepseek-v4-flash",
+    "profile_content": {"name": "x", "weights": {"repo": "a/b"}},
 }
 
 

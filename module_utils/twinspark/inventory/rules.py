@@ -17,7 +17,7 @@ from . import fabric
 from .secret_names import secret_names
 
 # Facts and play variables that the playbooks set themselves while they run.
-RUNTIME = frozenset({"twinspark_boot_id", "twinspark_here", "twinspark_uninstall_consent"})
+RUNTIME = frozenset({"twinspark_here", "twinspark_uninstall_consent"})
 # Settings that had one name a role until they moved to the role `common`; an inventory that still has them is told.
 RENAMED = {
     "cx7_network_mtu": "twinspark_rail_mtu",

@@ -28,7 +28,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Hear the canary
+- name: Read the canary's answer
   twinspark_canary:
     url: http://127.0.0.1:8000
     model: deepseek-v4-flash

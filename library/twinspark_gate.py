@@ -25,7 +25,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Require the proof of the network
+- name: Verify the proof of the network
   twinspark_gate:
     stage: network
     inputs: "{{ __cx7_network_inputs }}"
@@ -74,7 +74,7 @@ def main() -> None:
     state = proofs.judge_chain(found, stage, inputs=params["inputs"], boot_ids=params["boot_ids"], overrides=overrides)
     if state.fresh and params["contradictions"] and stage not in overrides:
         seen = "; ".join(params["contradictions"])
-        state = proofs.Freshness(False, f"the one that stands is not true any more ({seen})")
+        state = proofs.Freshness(False, f"the present one no longer holds ({seen})")
     overridden, standing = stage in overrides, found.get(stage)
     result: dict[str, Any] = {
         "changed": False,

@@ -18,7 +18,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: See which image is here
+- name: Read the image of the host
   twinspark_image_info:
     image: vllm-node-dsv4:7a3249e3b482
   register: found

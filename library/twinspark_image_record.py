@@ -18,7 +18,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Remember the build
+- name: Record the build
   twinspark_image_record:
     entry: {image: "engine:0123456789ab", id: "sha256:...", digest: "sha256:...", repo: "...", commit: "..."}
 """

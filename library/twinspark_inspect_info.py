@@ -72,7 +72,7 @@ def read(module: AnsibleModule, log: Path) -> dict[str, Any]:
         last = (err.strip().splitlines() or ["it said nothing"])[-1]
         module.fail_json(
             msg=f"evaluate: {log} can't be read by Inspect: {last}. "
-            "Fix: look at the job's log; remove a broken log file, then run the stage again.",
+            "Fix: read the job's log; remove a broken log file, then run the stage again.",
             rc=code,
         )
     log_read: dict[str, Any] = json.loads(out)

@@ -79,7 +79,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Refuse an inventory that can't be right
+- name: Verify the inventory
   twinspark_inventory:
     addresses: {spark1: 192.0.2.1, spark2: 192.0.2.2}
     profile: deepseek-v4-flash

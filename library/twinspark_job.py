@@ -41,7 +41,6 @@ job: {description: "Its state: absent, running, done, failed.", type: dict, retu
 
 import contextlib
 import fcntl
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -50,7 +49,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import jobs
-from ansible.module_utils.twinspark_host.files import write_atomically
+from ansible.module_utils.twinspark_host.records import read_record, write_record
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -76,14 +75,6 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
-def recorded(folder: Path) -> dict[str, Any]:
-    """What is known on disk of the job's last start and end."""
-    try:
-        return dict(json.loads((folder / "result.json").read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
 def clear(module: AnsibleModule, name: str) -> None:
     """Stop the unit and let systemd forget it."""
     module.run_command(["systemctl", "stop", jobs.unit_of(name)])
@@ -97,15 +88,8 @@ def start(module: AnsibleModule, job: jobs.Job, folder: Path) -> None:
     for leftover in ("log", "progress.json"):
         (folder / leftover).unlink(missing_ok=True)
     shutil.chown(folder, user=job.user)
-    record = {
-        "digest": job.digest(),
-        "spec": job.spec(),
-        "started": time.time(),
-        "state": "failed",
-        "exit_code": None,
-    }
     # Should the host lose power now, the record says failed, and the next run starts the job again.
-    write_atomically(folder / "result.json", json.dumps(record, indent=2))
+    write_record(folder, jobs.Recorded(digest=job.digest(), spec=job.spec(), started=time.time(), state="failed"))
     code, out, err = module.run_command(job.start_argv(str(folder)))
     if code:
         module.fail_json(msg=f"systemd did not start the job {job.name}: {(err or out).strip()}", rc=code)
@@ -139,10 +123,10 @@ def decide(module: AnsibleModule) -> None:
         job = jobs.Job(**{key: params[key] for key in keys})
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
-    record = recorded(folder)
+    record = read_record(folder)
     _, out, _ = module.run_command(jobs.show_argv(job.name))
-    now = jobs.state_of(jobs.properties(out), record)["state"]
-    same = record.get("digest") == job.digest()
+    now = jobs.state_of(jobs.properties(out), record).state
+    same = record.digest == job.digest()
     if now == "running" and not same:
         module.fail_json(
             msg=f"Job {job.name} is still running with other settings. Wait for it, or stop it with "

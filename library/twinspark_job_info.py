@@ -35,7 +35,7 @@ job:
   returned: always
 """
 
-import json
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -43,7 +43,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import jobs
-from ansible.module_utils.twinspark_host.files import write_atomically
+from ansible.module_utils.twinspark.proof.json_form import to_json
+from ansible.module_utils.twinspark_host.records import read_record, write_record
 
 TAIL_BYTES = 65536
 
@@ -74,41 +75,35 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, empty when there is none."""
-    try:
-        value = json.loads(text_of(path))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def remember(folder: Path, record: dict[str, Any], state: dict[str, Any]) -> None:
+def remember(folder: Path, record: jobs.Recorded, state: jobs.State) -> jobs.Recorded:
     """Keep the end of a job on disk: systemd forgets it at the next boot."""
-    if state["state"] in ("done", "failed") and "ended" not in record and record:
-        record.update(state, ended=time.time())
-        write_atomically(folder / "result.json", json.dumps(record, indent=2))
+    if state.state not in ("done", "failed") or record.ended is not None or record.started is None:
+        return record
+    ended = dataclasses.replace(record, state=state.state, exit_code=state.exit_code, ended=time.time())
+    write_record(folder, ended)
+    return ended
 
 
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     folder = Path(jobs.JOBS_DIR) / module.params["name"]
-    record = read_json(folder / "result.json")
+    record = read_record(folder)
     _, out, _ = module.run_command(jobs.show_argv(module.params["name"]))
     state = jobs.state_of(jobs.properties(out), record)
     if not module.check_mode:
-        remember(folder, record, state)
-    started = record.get("started")
+        record = remember(folder, record, state)
+    now = time.time() if record.ended is None else record.ended
     job = {
         "name": module.params["name"],
-        **state,
-        "started": started,
-        "seconds": round(record.get("ended", time.time()) - started, 1) if started else None,
-        "digest": record.get("digest"),
+        "state": state.state,
+        "exit_code": state.exit_code,
+        "started": record.started,
+        "seconds": None if record.started is None else round(now - record.started, 1),
+        "digest": record.digest or None,
         "log": str(folder / "log"),
         "log_tail": tail(folder / "log", module.params["lines"]),
-        "progress": jobs.progress(text_of(folder / "progress.json")),
+        "progress": to_json(jobs.progress(text_of(folder / "progress.json"))),
     }
     module.exit_json(changed=False, job=job)
 

@@ -20,7 +20,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Hear who is at the other end
+- name: Read the beacons from the other end
   twinspark_link_probe_info: {host: 10.0.0.1, interfaces: [enp1s0f1np1]}
 """
 

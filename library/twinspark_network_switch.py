@@ -28,7 +28,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Make the change stand
+- name: Confirm the change
   twinspark_network_switch: {state: confirmed}
 """
 
@@ -59,7 +59,7 @@ UNDONE = (
     "come back in time, or by another apply. The former network is back. Raise cx7_network_confirm_seconds if this "
     "host is only slow."
 )
-BUSY = "Another apply is changing this host's network at this moment: wait until it has ended, then run again."
+BUSY = "Another apply is changing this host's network now: wait for it to end, then run again."
 
 
 def clear(module: AnsibleModule, folder: Path) -> None:
@@ -112,7 +112,7 @@ def wait(module: AnsibleModule, folder: Path) -> None:
             if code != "0":
                 log = (folder / "apply.log").read_text().strip()
                 undo(module)
-                module.fail_json(msg=f"The change failed, and the former network was given back: {log}")
+                module.fail_json(msg=f"The change failed, and the former network was restored: {log}")
             if not missing(module, module.params["rails"]):
                 return
         time.sleep(0.3)
@@ -121,8 +121,8 @@ def wait(module: AnsibleModule, folder: Path) -> None:
     late = ", ".join(missing(module, module.params["rails"])) or "netplan"
     undo(module)
     module.fail_json(
-        msg=f"{late} did not come up within {module.params['timeout']} s, and the former network was given back. "
-        "Look at `journalctl -u systemd-networkd -u NetworkManager`, check the cable, then run again."
+        msg=f"{late} did not come up within {module.params['timeout']} s, and the former network was restored. "
+        "Read `journalctl -u systemd-networkd -u NetworkManager`, check the cable, then run again."
     )
 
 
@@ -145,7 +145,7 @@ def remember(module: AnsibleModule, folder: Path) -> None:
 
 
 def confirm(module: AnsibleModule, folder: Path) -> bool:
-    """Make the change stand and remember what it replaced. Whether there was one."""
+    """Confirm the change and remember what it replaced. Whether there was one."""
     if not folder.exists() and not module.params["change"]:
         return False
     with pending.locked(module.params["state_dir"]):
@@ -175,7 +175,7 @@ def main() -> None:
         elif not module.check_mode:
             changed = confirm(module, folder)
     except OSError as error:
-        module.fail_json(msg=f"The pending network change could not be ended: {error}. Run again.")
+        module.fail_json(msg=f"The pending network change could not be completed: {error}. Run again.")
     module.exit_json(changed=changed, seconds=round(time.monotonic() - start, 2))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: twinspark_peer_key
-short_description: Have a key pair of this host's own, and tell its public half and the host's public keys
+short_description: Ensure a host has its own key pair, and return the public keys of the pair and of the host
 description:
   - Makes an Ed25519 pair for one user when there is none. The private half never leaves the host, nor this module.
   - Repairs a public half that is missing or does not belong to the private one, and modes and owners.
@@ -20,7 +20,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Have a key pair
+- name: Ensure the host has a key pair
   twinspark_peer_key: {user: spark, comment: twinspark@spark1}
 """
 
@@ -98,7 +98,7 @@ def make(module: AnsibleModule, private: Path, public: Path, user: pwd.struct_pa
     code, out, err = module.run_command(["ssh-keygen", "-y", "-P", "", "-f", str(private)])
     if code and not changed:
         module.fail_json(
-            msg=f"{private} is no private key that opens without a passphrase ({err.strip()}): move it away, run again."
+            msg=f"{private} is not a private key without a passphrase ({err.strip()}): move it away and run again."
         )
     half = f"{' '.join(out.split()[:2])} {module.params['comment']}\n"
     if not code and (not public.exists() or public.read_text().split()[:2] != half.split()[:2]):

@@ -298,7 +298,9 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     if not shutil.which("systemd-run"):
-        module.fail_json(msg="There is no systemd-run on this host: perftest runs as a systemd unit here.")
+        module.fail_json(
+            msg="This host has no systemd-run, but perftest runs as a systemd unit. Fix: use a host that runs systemd."
+        )
     host = Host(module)
     try:
         for run in module.params["runs"] if module.params["state"] != "absent" else []:

@@ -22,7 +22,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Read what the host is
+- name: Read the state of the host
   twinspark_preflight_info: {user: spark, ports: [8000]}
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: twinspark_proof
-short_description: Leave the proof of a stage, and stop the line when it did not pass
+short_description: Write the proof of a stage, and fail when it did not pass
 description:
   - Writes one JSON document per stage, first, and fails afterwards when a blocking verdict is not ok.
   - A fresh passing proof with the same inputs is kept as it is unless O(remeasured) is true, so that a second run
@@ -32,7 +32,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Leave the proof of the network
+- name: Write the proof of the network
   twinspark_proof:
     stage: network
     host: "{{ twinspark_head }}"

@@ -19,7 +19,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Make the secret
+- name: Create the secret
   twinspark_secret:
     path: /run/twinspark/secret
   no_log: true

@@ -23,7 +23,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Await the endpoint
+- name: Wait for the endpoint
   twinspark_serve_info:
     url: http://127.0.0.1:8000
   register: found

@@ -51,7 +51,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Have the Hub client
+- name: Ensure the Hub client is installed
   twinspark_uv_env:
     path: /opt/twinspark/env/hf
     requirements: [huggingface-hub==1.2.0]
@@ -139,7 +139,7 @@ def fail(module: AnsibleModule, what: str, done: tuple[int, str, str]) -> None:
     lines = (err or out).strip().splitlines()[-12:]
     module.fail_json(
         msg=f"uv_env: {what} failed with exit {code}: {' / '.join(lines)}. "
-        "Fix: see that this host reaches a package index, or name one in uv_env_environment.",
+        "Fix: check that this host reaches a package index, or name one in uv_env_environment.",
         rc=code,
     )
 
@@ -155,7 +155,7 @@ def sync(module: AnsibleModule, desired: env.Desired) -> list[dict[str, str]]:
         lacking = run(module, env.lacking_argv(desired))
         if lacking[0] != 0:
             lines = " / ".join(lacking[2].strip().splitlines())
-            module.fail_json(msg=f"uv_env: the list of {desired.path} does not fit together. {lines}. Fix: complete it")
+            module.fail_json(msg=f"uv_env: the list of {desired.path} is not complete. {lines}. Fix: complete it")
     return env.changes(desired, done[1]) or []
 
 

@@ -28,7 +28,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Look at the weights
+- name: Read the state of the weights
   twinspark_weights_info:
     repo: deepseek-ai/DeepSeek-V4-Flash
     commit: "{{ twinspark_weights_revision }}"

@@ -29,7 +29,7 @@ author: twinspark
 """
 
 EXAMPLES = r"""
-- name: Know what the commit must hold
+- name: Read the manifest of the commit
   twinspark_weights_manifest:
     repo: deepseek-ai/DeepSeek-V4-Flash
     commit: "{{ twinspark_weights_revision }}"
@@ -46,10 +46,12 @@ path: {description: Its file., type: str, returned: always}
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.proof.json_form import from_json
 from ansible.module_utils.twinspark.weights import manifest
 from ansible.module_utils.twinspark.weights.hubcache import Layout
 from ansible.module_utils.twinspark_host import hubapi, snapshot
@@ -71,15 +73,30 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def check(params: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The arguments that say which manifest is wanted."""
+
+    repo: str
+    commit: str
+    allow: tuple[str, ...]
+    ignore: tuple[str, ...]
+    endpoint: str
+    token_file: str
+    longest_pause: int
+    source_dir: str
+    text: str
+
+
+def check(asked: Asked) -> None:
     """Refuse what can't be a repository or a commit."""
-    if not manifest.REPO.match(params["repo"]):
+    if not manifest.REPO.match(asked.repo):
         raise manifest.ManifestError(
-            f"{params['repo']!r} is no repository; write ORG/NAME in the profile's weights.repo"
+            f"{asked.repo!r} is not a repository; write ORG/NAME in the profile's weights.repo"
         )
-    if not manifest.COMMIT.match(params["commit"]):
+    if not manifest.COMMIT.match(asked.commit):
         raise manifest.ManifestError(
-            f"{params['commit']!r} is no full commit (40 hexadecimal digits); a branch may mean other bytes tomorrow. "
+            f"{asked.commit!r} is not a full commit (40 hexadecimal digits); a branch can change. "
             "Write the commit in the profile's weights.revision"
         )
 
@@ -87,7 +104,7 @@ def check(params: dict[str, Any]) -> None:
 def listed(folder: Path) -> dict[str, int]:
     """Sizes of the files under a directory, by path, links followed; hidden folders (.git, .cache) left out."""
     if not folder.is_dir():
-        raise manifest.ManifestError(f"hf_weights_source_dir {folder} is no directory on the head")
+        raise manifest.ManifestError(f"hf_weights_source_dir {folder} is not a directory on the head")
     found = {}
     for base, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -99,27 +116,25 @@ def listed(folder: Path) -> dict[str, int]:
     return found
 
 
-def asked(params: dict[str, Any]) -> manifest.Manifest:
+def made(asked: Asked) -> manifest.Manifest:
     """The manifest from its source."""
-    bound = (params["repo"], params["commit"], params["allow"], params["ignore"])
-    if params["source_dir"]:
-        return manifest.from_directory(listed(Path(params["source_dir"])), *bound)
-    token = ""
-    if params["token_file"]:
-        token = Path(params["token_file"]).read_text().strip()
-    question = hubapi.Question(params["endpoint"], *bound[:2], token, longest_pause=params["longest_pause"])
+    bound = (asked.repo, asked.commit, asked.allow, asked.ignore)
+    if asked.source_dir:
+        return manifest.from_directory(listed(Path(asked.source_dir)), *bound)
+    token = Path(asked.token_file).read_text().strip() if asked.token_file else ""
+    question = hubapi.Question(asked.endpoint, asked.repo, asked.commit, token, longest_pause=asked.longest_pause)
     return manifest.from_hub(hubapi.read_info(question), *bound)
 
 
-def wanted(params: dict[str, Any], path: Path) -> manifest.Manifest:
+def wanted(asked: Asked, path: Path) -> manifest.Manifest:
     """The manifest that should lie at `path`: the given one, the one that lies there, or a new one."""
-    if params["text"]:
-        return manifest.from_text(params["text"])
-    check(params)
+    if asked.text:
+        return manifest.from_text(asked.text)
+    check(asked)
     old = snapshot.read_manifest(path)
-    source = "directory" if params["source_dir"] else "hub"
-    bound = (params["repo"], params["commit"], params["allow"], params["ignore"], source)
-    return old if old and old.bound_to(*bound) else asked(params)
+    source = "directory" if asked.source_dir else "hub"
+    same = old is not None and old.bound_to(asked.repo, asked.commit, asked.allow, asked.ignore, source)
+    return old if old and same else made(asked)
 
 
 def main() -> None:
@@ -128,11 +143,11 @@ def main() -> None:
     params = module.params
     path = Layout(params["home"], params["repo"]).manifest(params["commit"])
     try:
-        new = wanted(params, path)
+        new = wanted(from_json(Asked, params, "twinspark_weights_manifest"), path)
     except (hubapi.HubError, OSError) as error:
         if not module.check_mode:
             module.fail_json(msg=f"No manifest of {params['repo']} at {params['commit']}: {error}.")
-        module.warn(f"No manifest can be had now, so sizes are not predicted: {error}.")
+        module.warn(f"The manifest is not available now, so sizes are not predicted: {error}.")
         module.exit_json(changed=True, text="", files=0, total_bytes=0, path=str(path))
     except manifest.ManifestError as error:
         module.fail_json(msg=f"{error}.")

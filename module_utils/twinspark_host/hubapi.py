@@ -49,7 +49,7 @@ def answer(status: int, repo: str, commit: str, token: bool, code: str = "") -> 
         return Answer(
             False,
             f"{repo} is gated (403): accept its terms on its page with the account that the token in "
-            "hf_weights_token_file belongs to, and see that the token may read gated repositories",
+            "hf_weights_token_file belongs to, and check that the token may read gated repositories",
         )
     if status == 404 and (code == "RevisionNotFound"):
         return Answer(False, f"commit {commit} does not exist in {repo} (404). Correct the profile's weights.revision")
@@ -128,6 +128,6 @@ def read_info(question: Question, sleep: Callable[[float], None] = time.sleep) -
         if attempt + 1 < question.attempts:
             sleep(pause(attempt, after, question.longest_pause))
     raise HubError(
-        f"{last}, {question.attempts} times in a row. Look at hf_weights_endpoint and at the head's way out, "
+        f"{last}, {question.attempts} times in a row. Check hf_weights_endpoint and the head's Internet connection,  "
         "or give hf_weights_source_dir"
     )

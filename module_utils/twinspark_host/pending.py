@@ -52,7 +52,7 @@ def locked(state_dir: str, seconds: float = 150) -> Iterator[Path]:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise TimeoutError(
-                        f"another change of this host's network is at work and has not ended for {seconds:.0f} s"
+                        f"another change of this host's network has been running for {seconds:.0f} s"
                     ) from None
                 time.sleep(0.2)
         yield pending

@@ -14,6 +14,8 @@ import typer
 import yaml
 from ansible.module_utils.twinspark.inventory import host_keys
 from ansible.module_utils.twinspark.network import discovery
+from ansible.module_utils.twinspark.network.state import Network
+from ansible.module_utils.twinspark.proof.json_form import ShapeError
 
 from . import paths, precheck, site
 from .become import AskBecome, become_password
@@ -78,8 +80,8 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
-        found = discovery.discover(reports)
-    except discovery.DiscoveryError as error:
+        found = discovery.discover({host: Network.from_json(report, host) for host, report in reports.items()})
+    except (discovery.DiscoveryError, ShapeError) as error:
         raise precheck.UsageError(str(error)) from error
     with paths.writing(target, "run it in a folder of yours, or name one with --output"):
         notes = write(target, discovery.inventory(found, connection, group), content)
@@ -91,7 +93,7 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
 def browse(pattern: str) -> list[str]:
     """Addresses that avahi knows. Raises UsageError where it does not answer."""
     if not shutil.which(BROWSE[0]):
-        raise precheck.UsageError("there is no avahi-browse here (apt-get install avahi-utils): give addresses instead")
+        raise precheck.UsageError("avahi-browse is not installed (apt-get install avahi-utils): give addresses instead")
     done = subprocess.run(BROWSE, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise precheck.UsageError(f"avahi does not answer ({done.stderr.strip()}): give addresses instead")
@@ -135,7 +137,7 @@ def ask(
 
 def target_of(output: Path | None, content: Path) -> Path:
     """The inventory to write: the file named, or inventory/hosts.yml in the folder named or else in a new site."""
-    if output and output.suffix in precheck.YAML_NAMES:
+    if output and output.suffix in {".yml", ".yaml"}:
         return output.absolute()
     return (output or paths.new_site(content)).absolute() / paths.INVENTORY
 

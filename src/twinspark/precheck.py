@@ -49,12 +49,12 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
         for secret in [*secret_names([name]), *named_in(text)]:
             inside = "" if secret == name else f" in {name}"
             raise UsageError(
-                f"{secret}{inside} looks like a secret, which has no place on a command line: put it in a file or vault"
+                f"{secret}{inside} looks like a secret, which must not be on a command line: put it in a file or vault"
             )
         if UNPINNED.search(name) or (name.startswith("ansible_") and UNPINNED_OPTION.search(text)):
             raise UsageError(
                 f"{name} would change how host keys are checked, which nothing on a command line may: "
-                "log in once by hand, compare the fingerprint, and leave it pinned"
+                "log in once by hand, compare the fingerprint, and keep it pinned"
             )
         try:
             found[name] = json.loads(text)

@@ -250,7 +250,7 @@ def locked(path: Path) -> Iterator[None]:
             handle.seek(0)
             owner = handle.read().strip() or "?"
             raise UsageError(
-                f"another twinspark works on this inventory (process {owner}): wait for it, or stop it with Ctrl-C"
+                f"another twinspark is working on this inventory (process {owner}): wait for it, or stop it with Ctrl-C"
             ) from None
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")

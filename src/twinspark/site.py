@@ -9,7 +9,7 @@ from pathlib import Path
 from .paths import is_checkout, site_of
 
 HEADER = "# Written by `twinspark init`, so that plain Ansible finds the roles and plugins of twinspark.\n"
-RENEWED = "# Where those lie somewhere else by now: `twinspark init --force` writes this file anew.\n"
+RENEWED = "# Where those lie somewhere else by now: `twinspark init --force` writes this file again.\n"
 # Settings of ansible.cfg that are paths in twinspark's content.
 PATHS = re.compile(r"^(roles_path|library|module_utils|filter_plugins|callback_plugins) = (.+)$", re.MULTILINE)
 INVENTORY = re.compile(r"^inventory = .+$", re.MULTILINE)

@@ -20,6 +20,7 @@ PLAY = """
     twinspark_me: {host: localhost, rank: 0, management: 10.1.1.1, user: spark, rails: ["{{ rail }}"]}
     twinspark_fabric: ["{{ twinspark_me }}", "{{ twinspark_me | combine({'host': 'other', 'rank': 1}) }}"]
     twinspark_peers: []
+    twinspark_image: engine:0123456789ab
   tasks:
     - ansible.builtin.include_role: {name: vllm_serve, tasks_from: show}
 """
@@ -28,6 +29,7 @@ SHOW = """
 - ansible.builtin.validate_argument_spec:
     argument_spec: "{{ (lookup('ansible.builtin.file', role_path ~ '/meta/argument_specs.yml') | from_yaml)
                        .argument_specs.main.options }}"
+- ansible.builtin.include_tasks: plan.yml
 - ansible.builtin.copy: {content: "{{ __vllm_serve_plan.argv | to_yaml }}", dest: "{{ argv_file }}", mode: "0600"}
 """
 
@@ -41,6 +43,8 @@ def add(file: Path, text: str) -> None:
 def argv_with(root: Path, folder: Path, spec: str, value: str) -> subprocess.CompletedProcess[str]:
     role = folder / "roles/vllm_serve"
     shutil.copytree(root / "roles/vllm_serve", role)
+    # The settings of the role common, without its tasks and derived facts: the play gives these.
+    shutil.copytree(root / "roles/common/defaults", folder / "roles/common/defaults")
     (role / "tasks/show.yml").write_text(SHOW)
     (folder / "play.yml").write_text(PLAY)
     add(role / "defaults/main.yml", f"vllm_serve_flag_swap_space: {value}\n")
@@ -48,7 +52,7 @@ def argv_with(root: Path, folder: Path, spec: str, value: str) -> subprocess.Com
     (folder / "ansible.cfg").write_text(f"[defaults]\nfilter_plugins = {root}/filter_plugins\nroles_path = roles\n")
     told = {
         "ansible_python_interpreter": sys.executable,
-        "profile_file": root / "profiles/lab-smollm2.yml",
+        "profile_file": root / "lab/profiles/lab-smollm2.yml",
         "argv_file": folder / "argv.yml",
     }
     argv = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml"]

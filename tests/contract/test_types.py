@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOMS = ("src", "module_utils", "library", "filter_plugins", "callback_plugins", "roles")
+ROOMS = ("src", "lab", "module_utils", "library", "filter_plugins", "callback_plugins", "roles")
 # One file of each room, and of each way in which its name is found.
 FILES = (
     "src/twinspark/status.py",

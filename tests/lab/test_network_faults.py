@@ -157,8 +157,8 @@ def test_a_module_killed_on_its_way(before, trap, program, real, when):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("sleep 300", f"netplan did not come up within {SECONDS // 2} s, and the former network was given back"),
-        ("echo boom; exit 7", "The change failed, and the former network was given back: boom"),
+        ("sleep 300", f"netplan did not come up within {SECONDS // 2} s, and the former network was restored"),
+        ("echo boom; exit 7", "The change failed, and the former network was restored: boom"),
     ],
 )
 def test_a_netplan_that_does_not_do_its_work(before, trap, fault, sentence):

@@ -111,7 +111,7 @@ def cases(settings: Settings) -> list[Case]:
     per_stream, width = settings.prompts_per_stream, settings.diversity_concurrency
     unknown = [kind for kind in settings.diversity if kind not in DIVERSITIES]
     if unknown:
-        raise BenchError(f"vllm_bench_diversity: {', '.join(unknown)} is none of {', '.join(DIVERSITIES)}")
+        raise BenchError(f"vllm_bench_diversity: {', '.join(unknown)} is not one of {', '.join(DIVERSITIES)}")
     sweep = [Case(f"concurrency {n}", n, "different", n * per_stream) for n in settings.concurrency]
     kinds = [Case(f"{kind} x{width}", width, kind, width * per_stream) for kind in settings.diversity]
     found = sweep + kinds

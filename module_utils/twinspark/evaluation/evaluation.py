@@ -156,7 +156,7 @@ def completeness(summary: Summary, max_error_share: float) -> list[Verdict]:
     expected = summary.questions * summary.epochs
     scored = sum(map(len, summary.scores.values()))
     errors = len(summary.errors)
-    fix = "see the log with `inspect view`, and the engine's log; the next run goes on with what is missing"
+    fix = "see the log with `inspect view`, and the engine's log; the next run continues with what is missing"
     return [
         Verdict.of("evaluation finished", summary.status, Requirement("==", "success"), reason=summary.error, fix=fix),
         Verdict.of(
@@ -172,7 +172,7 @@ def completeness(summary: Summary, max_error_share: float) -> list[Verdict]:
             Requirement("<=", max_error_share),
             digits=4,
             reason="; ".join(summary.errors[:3]) or "there is no sample",
-            fix="mend what the first error names and run again: only those samples are asked anew",
+            fix="correct what the first error names and run again: only those samples are asked again",
         ),
         Verdict.of(
             "tokens generated",

@@ -186,12 +186,12 @@ def network_trouble(text: str, address: str) -> str:
         )
     if re.search(r"timed out|Timeout|timeout", text):
         return (
-            f"no answer from {at}. Fix: see that the machine is on and its management cable in, that "
+            f"no answer from {at}. Fix: check that the machine is on and its management cable is in, that "
             f"`ping {address}` answers, and that no firewall is between."
         )
     if re.search(r"No route to host|Network is unreachable|Host is down", text):
         return (
-            f"there is no way to {at} from here. Fix: see that both are in the same network "
+            f"there is no route to {at} from here. Fix: check that both are in the same network "
             f"(`ip route get {address}`), or correct ansible_host in the inventory."
         )
     if re.search(r"Connection (?:closed|reset) by|closed by remote host|Broken pipe|lost connection", text):
@@ -213,15 +213,15 @@ def host_trouble(text: str, failure: Failure) -> str:
         return f"sudo asks {user} for a password. Fix: {free}."
     if re.search(r"Incorrect sudo password|sudo: \d+ incorrect password", text):
         return (
-            "sudo does not take the password given. Fix: type it anew with --ask-become-pass, or correct "
+            "sudo does not take the password given. Fix: type it again with --ask-become-pass, or correct "
             "ansible_become_password in the vault file."
         )
     if re.search(r"is not in the sudoers file|is not allowed to (?:run sudo|execute)", text):
-        return f"{user} may not use sudo. Fix: as root on it, `usermod -aG sudo USER`, then log in anew."
+        return f"{user} may not use sudo. Fix: as root on it, `usermod -aG sudo USER`, then log in again."
     if re.search(r"sudo: (?:command )?not found", text):
         return "sudo is not installed. Fix: as root on it, `apt-get install sudo`, and allow the login user to use it."
     if re.search(r"waiting for (?:privilege escalation prompt|become success)", text):
-        return f"sudo did not answer. Fix: see that `sudo -n true` works for {user} on it; if not, {free}."
+        return f"sudo did not answer. Fix: check that `sudo -n true` works for {user} on it; if not, {free}."
     missing = re.search(r"The module interpreter '([^']+)' was not found", text) or re.search(
         r"(/\S*python\S*): (?:not found|No such file)", text
     )

@@ -16,7 +16,11 @@ INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 
 
 class FabricError(ValueError):
-    """The inventory does not describe a fabric. The message names every contradiction and its fix."""
+    """The inventory does not describe a fabric. `problems`: every contradiction with its fix, one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> l
     if not problems:
         problems = [*_management_problems(entries), *_rail_problems(entries)]
     if problems:
-        raise FabricError("; ".join(problems))
+        raise FabricError(*problems)
     return entries
 
 
@@ -145,9 +149,9 @@ def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[Host, list[s
         missing = [key for key in RAIL_KEYS if not rail.get(key)]
         unknown = [str(key) for key in rail if key not in RAIL_KEYS + RAIL_OPTIONAL_KEYS]
         if missing or unknown:
-            problems.extend(f"{label}: {key} is missing" for key in missing)
             keys = ", ".join(RAIL_KEYS)
-            problems.extend(f"{label}: {key} is not a key of a rail ({keys})" for key in unknown)
+            problems.extend(f"{label}: {key} is missing: give each rail {keys}" for key in missing)
+            problems.extend(f"{label}: {key} is not a key of a rail ({keys}): remove it" for key in unknown)
             continue
         try:
             ends.append(_rail(rail, first + rank))
@@ -156,20 +160,21 @@ def _entry(host: str, rank: int, given: Mapping[str, Any]) -> tuple[Host, list[s
     for key in ("name", "interface", "hca"):
         values = [getattr(rail, key) for rail in ends]
         twice = sorted({value for value in values if values.count(value) > 1})
-        problems.extend(f"{host}: {key} {value} is given to two rails" for value in twice)
+        problems.extend(f"{host}: {key} {value} is given to two rails: give each its own" for value in twice)
     return replace(entry, rails=tuple(ends)), problems
 
 
 def _rail(rail: Mapping[str, Any], number: int) -> Rail:
-    subnet = ipaddress.ip_network(str(rail["subnet"]))  # strict: host bits set are a slip worth naming
-    if not isinstance(subnet, ipaddress.IPv4Network):
-        raise ValueError(f"subnet {subnet} is not IPv4")
+    try:
+        subnet = ipaddress.IPv4Network(str(rail["subnet"]))  # strict: host bits set are a slip worth naming
+    except ValueError as error:
+        raise ValueError(f"{error}: write the subnet like 192.168.177.0/24") from error
     if not INTERFACE.match(str(rail["interface"])):
-        raise ValueError(f"{rail['interface']!r} can't be the name of an interface")
+        raise ValueError(f"{rail['interface']!r} can't be the name of an interface: `ip link` shows them")
     if rail.get("address"):
         address = ipaddress.ip_address(str(rail["address"]))
         if address not in subnet:
-            raise ValueError(f"address {address} is not in its subnet {subnet}")
+            raise ValueError(f"address {address} is not in its subnet {subnet}: correct one of them")
     else:
         address = subnet.network_address + number
     if address not in subnet or address in (subnet.network_address, subnet.broadcast_address):
@@ -252,5 +257,5 @@ def _duplicates(entries: Sequence[Host]) -> list[str]:
         for rail in entry.rails:
             owner = owners.setdefault(rail.address, entry.host)
             if owner != entry.host:
-                problems.append(f"{owner} and {entry.host} have the same rail address {rail.address}")
+                problems.append(f"{owner} and {entry.host} have the same rail address {rail.address}: change one")
     return problems

@@ -43,7 +43,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 NOWHERE = ("/dev/null", "none")
 OPTION = re.compile(rf"({'|'.join(OPTIONS)})[\s=\"']*([^\s\"']*)", re.IGNORECASE)
 DASH_O = re.compile(r"-\w*o")
-PINNED = "compare the fingerprint, and leave it pinned"
+PINNED = "compare the fingerprint, and keep it pinned"
 
 
 def weakness(name: str, value: Any) -> str:

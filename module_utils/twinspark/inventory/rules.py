@@ -96,27 +96,19 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = [
-        *same_address(inventory.addresses),
-        *bad_profile(inventory.profile, known.profiles),
-        *bad_content(inventory, known),
-    ]
+    found = [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
-            found.append(f"twinspark_override names {stage!r}, which is no stage{did_you_mean(stage, STAGES)}")
+            found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
-    found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory)]
-    first = inventory.first_host if isinstance(inventory.first_host, int) else 11
-    for rank, (host, address) in enumerate(inventory.addresses.items()):
-        found += bad_rails(host, address, inventory.rails.get(host, ()), first + rank)
-    return [*found, *rails_differ(inventory.rails)] or no_fabric(inventory)
+    return [*found, *bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
     """A job's environment stands in its unit and its records, where a secret must not be."""
     return [
-        f"{host}: {name} in hf_weights_client_environment looks like a secret, and what stands there is recorded with "
+        f"{host}: {name} in hf_weights_client_environment looks like a secret, and its value is recorded with "
         "the job: take it out; a token for the Hub goes into a file, and the file's path into hf_weights_token_file"
         for host, given in names.items()
         for name in secret_names(map(str, given))
@@ -132,28 +124,16 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f": there are {', '.join(choices)}" if choices else ""
 
 
-def same_address(addresses: Mapping[str, str]) -> list[str]:
-    """Two names for one machine would serve both ranks on it."""
-    by_address: dict[str, list[str]] = {}
-    for host, address in addresses.items():
-        by_address.setdefault(address or host, []).append(host)
-    return [
-        f"{' and '.join(hosts)} have the same ansible_host {address}: give each host its own address"
-        for address, hosts in by_address.items()
-        if len(hosts) > 1
-    ]
-
-
 def bad_addresses(addresses: Mapping[str, str]) -> list[str]:
     """Addresses in figures that are none; a name can't be judged here."""
     found = []
     for host, address in addresses.items():
         if re.fullmatch(r"[0-9.]+", address) and not is_ip(address):
             fix = "write four numbers from 0 to 255, like 192.168.1.20, or a name"
-            found.append(f"{host}: its ansible_host {address} is no IPv4 address: {fix}")
+            found.append(f"{host}: its ansible_host {address} is not an IPv4 address: {fix}")
         elif ":" in address and not is_ip(address.strip("[]")):
             found.append(
-                f"{host}: its ansible_host {address} is no IPv6 address: correct it; a port goes into ansible_port"
+                f"{host}: its ansible_host {address} is not an IPv6 address: correct it; a port goes into ansible_port"
             )
     return found
 
@@ -181,19 +161,20 @@ def is_number(value: Any, lowest: int, highest: int | None = None) -> bool:
 
 
 def no_fabric(inventory: Inventory) -> list[str]:
-    """What else speaks against the rails: the stages work the addresses out by the same function."""
+    """What speaks against hosts and rails, told by the function that works the addresses out."""
+    first = inventory.first_host if is_number(inventory.first_host, 1) else 11  # told by bad_numbers
     settings = {
         host: {
             "ansible_host": address,
-            "twinspark_rails": list(inventory.rails.get(host, ())),
-            "twinspark_rails_first_host": inventory.first_host,
+            "twinspark_rails": inventory.rails.get(host, []),
+            "twinspark_rails_first_host": int(first),
         }
         for host, address in inventory.addresses.items()
     }
     try:
         fabric.fabric(list(settings), settings)
     except fabric.FabricError as error:
-        return [str(error)]
+        return list(error.problems)
     return []
 
 
@@ -239,7 +220,7 @@ def profile_keys(content: Mapping[str, Any], known: Collection[str], above: str 
 def misspelt(variables: Collection[str], known: Known) -> list[str]:
     """Variables that look like this project's and are none: an unknown name is silently ignored by Ansible."""
     found = []
-    nothing = "means nothing to any role"
+    nothing = "is not known to any role"
     for name in sorted(set(variables) - known.variables):
         if name.startswith(("_", "ansible_")):
             continue
@@ -258,66 +239,6 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
 def is_ours(name: str, roles: Iterable[str]) -> bool:
     """Whether a variable's name is one that this project or a role of it would have."""
     return name.startswith((OWN_PREFIX, *(f"{role}_" for role in roles)))
-
-
-def bad_rails(host: str, address: str, rails: Any, number: int) -> list[str]:
-    """Rails of one host: complete, on subnets of their own, with room for its address, away from management.
-
-    `number` is what the host adds to each subnet's base address (first host + rank).
-    """
-    if not isinstance(rails, list | tuple) or not all(isinstance(rail, Mapping) for rail in rails):
-        return [f"{host}: twinspark_rails must be a list of mappings with name, interface, hca and subnet"]
-    found: list[str] = []
-    networks: dict[str, ipaddress.IPv4Network] = {}
-    for index, rail in enumerate(rails, start=1):
-        name = str(rail.get("name") or f"number {index}")
-        missing = [key for key in ("name", "interface", "hca", "subnet") if not rail.get(key)]
-        if missing:
-            lacks = ", ".join(missing)
-            found.append(f"{host}: rail {name} lacks {lacks}: give each rail a name, interface, hca and subnet")
-            continue
-        try:
-            network = ipaddress.IPv4Network(str(rail["subnet"]))
-        except ValueError as error:
-            found.append(f"{host}: rail {name} has no usable IPv4 subnet ({error}): write it like 192.168.177.0/24")
-            continue
-        if not 0 < number < network.num_addresses - 1:
-            found.append(f"{host}: rail {name} has no address number {number} in {network}: use a larger subnet")
-        if is_in(address, network):
-            where = f"the subnet of rail {name} ({network})"
-            found.append(f"{host}: its management address {address} lies in {where}: move the rail")
-        for other, before in networks.items():
-            if network.overlaps(before):
-                both = f"{other} and {name} overlap ({before}, {network})"
-                found.append(f"{host}: rails {both}: give each rail a subnet of its own")
-        networks[name] = network
-    for key in ("name", "interface", "hca"):
-        found += [f"{host}: two rails have the {key} {value}" for value in repeated(rails, key)]
-    return found
-
-
-def rails_differ(rails: Mapping[str, Any]) -> list[str]:
-    """A rail is one wire: every host must have it by the same name and on the same subnet."""
-    shapes = {
-        host: sorted((str(rail.get("name")), str(rail.get("subnet"))) for rail in entries if isinstance(rail, Mapping))
-        for host, entries in rails.items()
-        if isinstance(entries, list | tuple)
-    }
-    if len({str(shape) for shape in shapes.values()}) <= 1:
-        return []
-    text = "; ".join(f"{host}: {', '.join(f'{n} {s}' for n, s in shape) or 'none'}" for host, shape in shapes.items())
-    return [f"the hosts' rails differ ({text}): name the same rails with the same subnets on every host"]
-
-
-def repeated(rails: Iterable[Mapping[str, Any]], key: str) -> list[str]:
-    """Values of `key` that more than one rail has."""
-    values = [str(rail[key]) for rail in rails if rail.get(key)]
-    return sorted({value for value in values if values.count(value) > 1})
-
-
-def is_in(address: str, network: ipaddress.IPv4Network) -> bool:
-    """Whether a literal IPv4 address lies in the network; a host name can't be judged here."""
-    return is_ip(address) and ipaddress.ip_address(address) in network
 
 
 def is_ip(address: str) -> bool:

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, Self
 
+from .json_form import SPARSE, from_json, to_json
 from .proofs import digest
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,60}\Z")
@@ -94,28 +95,65 @@ def properties(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-def state_of(unit: Mapping[str, str], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """absent, running, done or failed, with the exit code.
+@dataclass(frozen=True, slots=True)
+class State:
+    """state: absent, running, done or failed. exit_code: null while there is none."""
 
-    `unit` are systemd's properties, `recorded` the result kept on disk from an earlier look: a host that was
-    rebooted has forgotten the unit, but not what came of it.
+    state: Literal["absent", "running", "done", "failed"] = "absent"
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a host keeps on disk of a job. started, ended: the last time, as Unix time; spec: what it was bound to."""
+
+    digest: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    state: Literal["absent", "running", "done", "failed"] = "absent"
+    exit_code: int | None = None
+    started: float | None = None
+    ended: float | None = field(default=None, metadata=SPARSE)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "record") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a job tells of itself while it runs; rate: in `unit` a second."""
+
+    done: float | None = field(default=None, metadata=SPARSE)
+    total: float | None = field(default=None, metadata=SPARSE)
+    unit: str | None = field(default=None, metadata=SPARSE)
+    rate: float | None = field(default=None, metadata=SPARSE)
+    what: str | None = field(default=None, metadata=SPARSE)
+
+
+def state_of(unit: Mapping[str, str], recorded: Recorded) -> State:
+    """A job's state, by systemd's properties of its unit.
+
+    `recorded` is the result kept on disk from an earlier look: a host that was rebooted has forgotten the unit, but not
+    what came of it.
     """
     active = unit.get("ActiveState", "inactive")
     if unit.get("LoadState") != "loaded":
-        return {"state": recorded.get("state", "absent"), "exit_code": recorded.get("exit_code")}
+        return State(recorded.state, recorded.exit_code)
     if active in ("activating", "reloading", "deactivating") or unit.get("SubState") == "running":
-        return {"state": "running", "exit_code": None}
+        return State("running")
     code = int(unit.get("ExecMainStatus") or 0)
     done = active == "active" and unit.get("SubState") == "exited" and code == 0
-    return {"state": "done" if done else "failed", "exit_code": code}
+    return State("done" if done else "failed", code)
 
 
-def progress(text: str) -> dict[str, Any]:
-    """What a job wrote to its progress.json: done, total, unit, rate. Half-written or foreign text is no progress."""
+def progress(text: str) -> Progress:
+    """What a job wrote to its progress.json. Half-written or foreign text is no progress."""
     try:
-        value = json.loads(text)
+        return from_json(Progress, json.loads(text), "progress")
     except ValueError:
-        return {}
-    if not isinstance(value, dict):
-        return {}
-    return {key: value[key] for key in ("done", "total", "unit", "rate", "what") if key in value}
+        return Progress()

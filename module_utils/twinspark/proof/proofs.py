@@ -129,7 +129,7 @@ def judge(
         if predecessor is None:
             return Freshness(False, f"the {link.stage} proof that it stood on is gone")
         if predecessor.inputs_digest != link.inputs_digest:
-            return Freshness(False, f"the {link.stage} proof that it stood on was made anew from other inputs")
+            return Freshness(False, f"the {link.stage} proof that it was based on was made again from other inputs")
     return Freshness(True)
 
 

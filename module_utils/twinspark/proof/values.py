@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from .json_form import SPARSE, ShapeError, from_json, shown, to_json
-from .requirement import Requirement, number, text_of
+from .numbers import figure
+from .requirement import PHRASES, Requirement, number, text_of
 
 __all__ = ["SCHEMA", "Findings", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "number",
            "sentence", "sentences", "text_of"]  # fmt: skip
@@ -240,7 +241,12 @@ def sentences(verdicts: Iterable[Verdict]) -> list[str]:
 
 
 def _figures(verdict: Verdict) -> str:
-    unit = f" {verdict.unit}" if verdict.unit else ""
-    given = [f"measured {text_of(verdict.measured)}{unit}"] if verdict.measured is not None else []
-    given += [f"required {verdict.required.words}{unit}"] if verdict.required else []
+    given = [] if verdict.measured is None else [f"measured {_said(verdict.measured, verdict.unit)}"]
+    if verdict.required:
+        given.append(f"required {PHRASES[verdict.required.operator]}{_said(verdict.required.value, verdict.unit)}")
     return f"{verdict.name}: {', '.join(given)}" if given else verdict.name
+
+
+def _said(value: object, unit: str) -> str:
+    """A figure in a sentence; what is no number gets its unit as it is."""
+    return figure(value, unit, apart="") if number(value) else f"{text_of(value)} {unit}".strip()

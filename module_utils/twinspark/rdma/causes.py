@@ -83,7 +83,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     ),
     "retry_exceeded": (
         "the peer stopped acknowledging: packets are lost on the way",
-        "Look at the link (ip -s link, ethtool), at the MTU of both ends, and ping first: a cold ARP shows so, too",
+        "Check the link (ip -s link, ethtool) and the MTU of both ends, then ping: a cold ARP looks the same",
     ),
     "rnr_retry_exceeded": (
         "the peer had no receive buffer posted for too long",
@@ -91,7 +91,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     ),
     "torn_down": (
         "the queue pair was taken down in the middle: its link or its peer went away",
-        "Look at the link (ip -s link, dmesg) and at the peer's output, then measure again",
+        "Check the link (ip -s link, dmesg) and the peer's output, then measure again",
     ),
     "remote_access": ("the peer refused the memory access", "Use the same perftest version on both hosts"),
     "completion_error": (
@@ -118,10 +118,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         "this perftest does not know an option",
         "Compare the options with ib_write_bw --help on that host",
     ),
-    "stalled": ("no message came for 120 seconds", "Look at the link and at the peer's process"),
+    "stalled": ("no message came for 120 seconds", "Check the link and the peer's process"),
     "timeout": (
         "the test did not end in time",
-        "Look at the link and at the peer's output; raise rdma_verify_timeout if it is slow",
+        "Check the link and the peer's output; raise rdma_verify_timeout if it is slow",
     ),
     "peer_gone": ("the other end closed the connection", "Read the other end's output: it knows why"),
     "no_context": (
@@ -130,7 +130,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     ),
     "no_connection": ("the two ends could not connect", "Read the lines before it, and the other end's output"),
     "invalid": (
-        "what was printed is no measurement",
+        "what was printed is not a measurement",
         "Measure again; if it stays, run the printed command by hand on both hosts",
     ),
     "no_output": ("the test ended without a result", "Run the printed command by hand on both hosts"),

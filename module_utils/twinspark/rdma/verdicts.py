@@ -26,7 +26,7 @@ GIGA = 1e9
 FAULT_BIT_S = (8e9, 25e9)
 FAULT_REASON = "this is the 13 Gb/s fault: the link, PCIe and counters look healthy, and only a bandwidth test sees it"
 FAULT_CURE = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
-SLOW_CURE = "Look at the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
+SLOW_CURE = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
 
 
 @dataclass(frozen=True, slots=True)

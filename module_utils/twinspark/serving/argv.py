@@ -1,7 +1,7 @@
-"""The engine's command lines: from the profile, the settings and the fabric to one systemd unit a host. All pure.
+"""The engine's command lines: from the profile, the settings and the fabric to what each host runs. All pure.
 
 Every rank runs the same argv but for its rank; only rank 0 listens for clients. What names an interface, a device or
-an address is taken from that host's own entry of the fabric.
+an address is taken from that host's own entry of the fabric. The role's templates write these values into files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Self
 from ..inventory.fabric import Host
 from ..proof.json_form import from_json
 from ..proof.proofs import digest
-from .rendezvous import NFT, rules_text
 
 LABEL = "io.twinspark.engine"
 HF_HOME = "/root/.cache/huggingface"
@@ -39,7 +38,6 @@ class Engine:
     """
 
     name: str
-    description: str
     image: str
     model: str
     served_name: str
@@ -59,16 +57,10 @@ class Engine:
     shm_size: str
     volumes: tuple[str, ...]
     rdma: bool
-    drop_page_cache: bool
     close_rendezvous: bool
     env_file: str
-    rules_file: str
-    rules_table: str
     secret_env_file: str
     secret_digest: str
-    start_tries: int
-    start_interval: int
-    restart_delay: int
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any], where: str = "vllm_serve") -> Self:
@@ -80,19 +72,19 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class RankPlan:
-    """All of one host: the engine's argv, its environment, its unit, and the digest of what it would run.
+    """All of one host: the engine's argv and environment, the command that runs it, and the digest of these.
 
-    problems: what can't work; nothing may be started while there is one.
+    run: `docker run` with the argv. rendezvous_interfaces: the only ones by which this rank's rendezvous may be
+    reached; empty where nothing is to be closed. problems: what can't work; nothing may be started while there is one.
     """
 
     rank: int
     ranks: int
     argv: list[str]
     env: dict[str, str]
-    env_text: str
+    run: list[str]
     digest: str
-    unit_text: str
-    rules_text: str
+    rendezvous_interfaces: list[str]
     problems: list[str]
 
 
@@ -199,11 +191,6 @@ def rank_env(engine: Engine, entry: Host) -> dict[str, str]:
     return env
 
 
-def env_text(env: Mapping[str, str]) -> str:
-    """The text of Docker's --env-file: KEY=VALUE, unquoted."""
-    return "".join(f"{key}={env[key]}\n" for key in sorted(env))
-
-
 def docker_argv(engine: Engine, argv: Sequence[str], mark: str) -> list[str]:
     """`docker run` in the foreground around the engine's argv; `mark` is the digest that drift is seen by."""
     run = [DOCKER, "run", "--rm", "--init", "--name", engine.name, "--label", f"{LABEL}={mark}"]
@@ -219,60 +206,21 @@ def docker_argv(engine: Engine, argv: Sequence[str], mark: str) -> list[str]:
     return [*run, "--entrypoint", "", engine.image, *argv]
 
 
-def quoted(argument: str) -> str:
+def unit_word(argument: str) -> str:
     """One word of a systemd ExecStart: its own quotes, specifiers (%) and variables ($) made harmless."""
     text = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$").replace("\n", "\\n")
     plain = text and all(c.isalnum() or c in "-_./:=,@+%$" for c in text)
     return text if plain else f'"{text}"'
 
 
-def closes(engine: Engine, rank: int, ranks: int) -> bool:
-    """Whether this rank holds a rendezvous that has to be closed."""
-    return engine.close_rendezvous and rank == 0 and ranks > 1
-
-
-def unit_text(engine: Engine, run: Sequence[str], rank: int, ranks: int) -> str:
-    """The systemd unit of one rank. Tries are bounded: restarts without end have wedged hosts of unified memory.
-
-    Rank 0 starts only once its rendezvous is closed, after a boot as well.
-    """
-    start = " \\\n    ".join(quoted(word) for word in run)
-    close = f"ExecStartPre={NFT} --file {engine.rules_file}\n" if closes(engine, rank, ranks) else ""
-    drop = "ExecStartPre=-/usr/bin/sync\nExecStartPre=-/usr/sbin/sysctl --quiet --write vm.drop_caches=3\n"
-    return f"""# Managed by twinspark; changes are overwritten by the next `twinspark apply --stage serve`.
-[Unit]
-Description={engine.description}, rank {rank} of {ranks}
-Requires=docker.service
-After=docker.service network-online.target
-Wants=network-online.target
-StartLimitIntervalSec={engine.start_interval}
-StartLimitBurst={engine.start_tries}
-
-[Service]
-Type=exec
-ExecStartPre=-{DOCKER} rm --force {engine.name}
-{close}{drop if engine.drop_page_cache else ""}ExecStart={start}
-ExecStop={DOCKER} stop --time 20 {engine.name}
-ExecStopPost=-{DOCKER} rm --force {engine.name}
-SuccessExitStatus=143
-Restart=on-failure
-RestartSec={engine.restart_delay}
-TimeoutStopSec=60
-KillMode=mixed
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def rules(engine: Engine, entry: Host, ranks: int) -> str:
-    """The nftables rules of one host; empty where there is nothing to close."""
-    if not closes(engine, entry.rank, ranks):
-        return ""
-    try:
-        return rules_text(engine.rules_table, engine.master_port, [rail.interface for rail in entry.rails])
-    except ValueError as error:
-        raise EngineError(str(error)) from error
+def rendezvous_interfaces(engine: Engine, entry: Host, ranks: int) -> list[str]:
+    """lo and the rails, where this rank's rendezvous is to be closed to all others; else empty."""
+    if not engine.close_rendezvous or entry.rank != 0 or ranks == 1:
+        return []
+    for rail in entry.rails:
+        if not rail.interface or any(c in rail.interface for c in '"\\ \t\n'):
+            raise EngineError(f"{rail.interface!r} is not the name of an interface")
+    return ["lo", *(rail.interface for rail in entry.rails)]
 
 
 def plan(engine: Engine, entry: Host, ranks: int) -> RankPlan:
@@ -289,10 +237,9 @@ def plan(engine: Engine, entry: Host, ranks: int) -> RankPlan:
         ranks=ranks,
         argv=argv,
         env=env,
-        env_text=env_text(env),
+        run=docker_argv(engine, argv, mark),
         digest=mark,
-        unit_text=unit_text(engine, docker_argv(engine, argv, mark), entry.rank, ranks),
-        rules_text=rules(engine, entry, ranks),
+        rendezvous_interfaces=rendezvous_interfaces(engine, entry, ranks),
         problems=problems(engine, ranks),
     )
 

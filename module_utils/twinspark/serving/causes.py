@@ -71,7 +71,7 @@ DEATHS = (
     Death(
         "no GPU",
         r"could not select device driver|nvidia-container-cli: |Failed to infer device type|No CUDA GPUs are available",
-        "mend the NVIDIA container toolkit or driver: `docker run --rm --gpus all IMAGE nvidia-smi` must work first",
+        "repair the NVIDIA container toolkit or driver: `docker run --rm --gpus all IMAGE nvidia-smi` must work first",
     ),
     Death(
         "memory lock",

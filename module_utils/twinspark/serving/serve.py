@@ -98,7 +98,7 @@ def death(rank: Rank) -> tuple[str, str]:
     last = rank.log_tail[-1] if rank.log_tail else "its log is empty"
     return (
         f"{rank.unit.get('Result') or 'no unit'}, exit {rank.unit.get('ExecMainStatus', '?')}: {last}",
-        "read `journalctl -u twinspark-vllm` there, mend the cause and run `twinspark apply --stage serve`",
+        "read `journalctl -u twinspark-vllm` there, correct the cause and run `twinspark apply --stage serve`",
     )
 
 

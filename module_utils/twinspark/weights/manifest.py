@@ -115,7 +115,7 @@ def checked_path(path: Any) -> str:
     """A path that stays inside its folder; anything else is refused, since it would be written with."""
     parts = path.split("/") if isinstance(path, str) else []
     if not parts or any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
-        raise ManifestError(f"the Hub names a file {path!r}, which is no path inside a repository")
+        raise ManifestError(f"the Hub names a file {path!r}, which is not a path inside a repository")
     return str(path)
 
 
@@ -125,9 +125,9 @@ def checked_entry(path: Any, size: Any, sha256: Any = "", git_sha1: Any = "") ->
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ManifestError(f"{name}: its size is given as {size!r}")
     if sha256 and not (isinstance(sha256, str) and SHA256.match(sha256)):
-        raise ManifestError(f"{name}: {sha256!r} is no sha256")
+        raise ManifestError(f"{name}: {sha256!r} is not a sha256")
     if git_sha1 and not (isinstance(git_sha1, str) and COMMIT.match(git_sha1)):
-        raise ManifestError(f"{name}: {git_sha1!r} is no Git blob sum")
+        raise ManifestError(f"{name}: {git_sha1!r} is not a Git blob hash")
     return Entry(name, size, sha256 or "", git_sha1 or "")
 
 
@@ -135,7 +135,7 @@ def ordered(entries: Iterable[Entry], what: str) -> tuple[Entry, ...]:
     """Entries by path, each path once, at least one."""
     found = sorted(entries, key=lambda entry: entry.path)
     if not found:
-        raise ManifestError(f"no file of {what} is selected; look at hf_weights_allow and hf_weights_ignore")
+        raise ManifestError(f"no file of {what} is selected; check hf_weights_allow and hf_weights_ignore")
     twice = {a.path for a, b in pairwise(found) if a.path == b.path}
     if twice:
         raise ManifestError(f"{what} names {', '.join(sorted(twice))} twice")
@@ -144,7 +144,7 @@ def ordered(entries: Iterable[Entry], what: str) -> tuple[Entry, ...]:
         above = next((str(folder) for folder in PurePosixPath(path).parents if str(folder) in paths), "")
         if above:
             raise ManifestError(
-                f"{what} names a file {above} and a file {path} below it, which no disk can hold side by side; "
+                f"{what} names a file {above} and a file {path} below it, which can't both exist; "
                 "leave one out with hf_weights_ignore"
             )
     return tuple(found)
@@ -165,7 +165,7 @@ def from_hub(
         size = lfs.get("size", sibling.get("size")) if lfs else sibling.get("size")
         entry = checked_entry(path, size, lfs.get("sha256"), "" if lfs else sibling.get("blobId"))
         if not entry.blob:
-            raise ManifestError(f"the Hub gives no sum for {path} of {repo} at {commit}, so it can't be verified")
+            raise ManifestError(f"the Hub gives no checksum for {path} of {repo} at {commit}, so it can't be verified")
         entries.append(entry)
     return Manifest(repo, commit, ordered(entries, f"{repo} at {commit}"), "hub", tuple(allow), tuple(ignore))
 
@@ -181,7 +181,7 @@ def from_directory(
 def from_dict(value: Any) -> Manifest:
     """A manifest from its plain data; ManifestError for anything else."""
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise ManifestError(f"this is no manifest of schema {SCHEMA}; remove it and run the stage again")
+        raise ManifestError(f"this is not a manifest of schema {SCHEMA}; remove it and run the stage again")
     try:
         entries = [
             checked_entry(f["path"], f["size"], f.get("sha256", ""), f.get("git_sha1", "")) for f in value["files"]
@@ -190,7 +190,7 @@ def from_dict(value: Any) -> Manifest:
         patterns = (tuple(value["allow"]), tuple(value["ignore"]))
         return Manifest(*head, ordered(entries, head[0]), str(value["source"]), *patterns)
     except (KeyError, TypeError) as error:
-        raise ManifestError(f"the manifest lacks {error}; remove it and run the stage again") from error
+        raise ManifestError(f"the manifest has no {error}; remove it and run the stage again") from error
 
 
 def from_text(text: str) -> Manifest:
@@ -198,7 +198,7 @@ def from_text(text: str) -> Manifest:
     try:
         return from_dict(json.loads(text))
     except json.JSONDecodeError as error:
-        raise ManifestError(f"the manifest is no JSON ({error}); remove it and run the stage again") from error
+        raise ManifestError(f"the manifest is not JSON ({error}); remove it and run the stage again") from error
 
 
 def git_blob_header(size: int) -> bytes:

@@ -35,6 +35,13 @@ def test_the_container_is_what_the_unit_says(host):
     assert f"io.twinspark.engine={label}" in host.file(f"/etc/systemd/system/{UNIT}.service").content_string
 
 
+def test_systemd_finds_nothing_wrong_with_the_unit(host):
+    checked = host.run(f"systemd-analyze verify /etc/systemd/system/{UNIT}.service")
+    assert checked.rc == 0
+    assert UNIT not in checked.stdout + checked.stderr
+    assert host.check_output(f"systemctl show {UNIT} --property=NeedDaemonReload") == "NeedDaemonReload=no"
+
+
 def test_the_tries_are_bounded(host):
     shown = host.check_output(f"systemctl show {UNIT} --property=StartLimitBurst --property=Restart")
     assert "StartLimitBurst=3" in shown

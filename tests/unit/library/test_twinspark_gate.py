@@ -1,5 +1,7 @@
 """The gate before a stage, on proofs in a real folder."""
 
+import json
+
 import pytest
 
 INPUTS = {"mtu": 9000}
@@ -71,3 +73,16 @@ def test_a_proof_that_was_just_seen_to_be_untrue_does_not_open_the_gate(leave, a
     assert answer["failed"]
     assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Fix: `twinspark apply" in answer["msg"]
     assert ask(contradictions=["spark2: gone"], override=["preflight"])["overridden"]
+
+
+def test_a_proof_of_the_version_before_opens_the_gate_and_is_kept(leave, ask, tmp_path):
+    leave()
+    path = tmp_path / "proofs/preflight.json"
+    document = json.loads(path.read_text())
+    verdict = {"name": "clocks", "ok": True, "measured": 0.1, "required": "at most 10", "unit": "s", "cure": "set-ntp"}
+    before = json.dumps({**document, "schema": 1, "verdicts": [verdict]})
+    path.write_text(before)
+    assert ask()["fresh"]
+    assert ask()["proof"]["verdicts"][0]["required"] == {"operator": "<=", "value": 10, "unit": "s"}
+    assert not leave()["changed"]
+    assert path.read_text() == before

@@ -63,27 +63,27 @@ def play(
         (
             {"spark1": "192.0.2.1", "spark2": "192.0.2.1"},
             [],
-            "twinspark: spark1 and spark2 have the same ansible_host 192.0.2.1: give each host its own address. "
-            "Nothing was changed.",
+            "twinspark: spark1 and spark2 have the same management address 192.0.2.1: "
+            "correct ansible_host of one of them. Nothing was changed.",
         ),
         (
             {"spark1": "192.0.2.1"},
             ["-e", "twinspark_profil=x"],
-            "twinspark: the variable twinspark_profil means nothing to any role: did you mean twinspark_profile? "
+            "twinspark: the variable twinspark_profil is not known to any role: did you mean twinspark_profile? "
             "Nothing was changed.",
         ),
         (
             {"spark1": "192.0.2.1"},
             ["-e", "{ansible_ssh_common_args: -o StrictHostKeyChecking=no}"],
             "twinspark: spark1: StrictHostKeyChecking=no in ansible_ssh_common_args lets any machine answer for the "
-            "host: remove it, log in once by hand, compare the fingerprint, and leave it pinned. Nothing was changed.",
+            "host: remove it, log in once by hand, compare the fingerprint, and keep it pinned. Nothing was changed.",
         ),
         (
             {"spark1": "192.168.1"},
             ["-e", "{twinspark_rail_mtu: -5, twinspark_rails_first_host: abc}"],
-            "twinspark: spark1: its ansible_host 192.168.1 is no IPv4 address: write four numbers from 0 to 255, like "
-            "192.168.1.20, or a name. Besides, twinspark_rails_first_host is 'abc': give a whole number of at least 1. "
-            "Besides, twinspark_rail_mtu is -5: give a whole number from 1280 to 9978, as a rule 9000. "
+            "twinspark: spark1: its ansible_host 192.168.1 is not an IPv4 address: write four numbers from 0 to 255, "
+            "like 192.168.1.20, or a name. Besides, twinspark_rails_first_host is 'abc': give a whole number of at "
+            "least 1. Besides, twinspark_rail_mtu is -5: give a whole number from 1280 to 9978, as a rule 9000. "
             "Nothing was changed.",
         ),
         (

@@ -59,7 +59,7 @@ def test_a_file_that_is_no_key_is_named_and_left_alone(pair, tmp_path):
     (tmp_path / "ssh/key").write_text("my notes\n")
     answer = pair()
     assert answer["failed"]
-    assert "is no private key that opens without a passphrase" in answer["msg"]
+    assert "is not a private key without a passphrase" in answer["msg"]
     assert (tmp_path / "ssh/key").read_text() == "my notes\n"
 
 

@@ -66,3 +66,16 @@ def test_a_broken_file_is_replaced_by_a_proof(leave, tmp_path):
 
 def test_verdicts_of_the_wrong_form_are_told_in_a_sentence(leave):
     assert "can't become a proof" in leave(verdicts=[{"ok": True}])["msg"]
+
+
+def test_a_verdict_that_contradicts_its_requirement_becomes_no_proof(leave, tmp_path):
+    lie = {
+        "name": "bandwidth",
+        "ok": True,
+        "measured": 13.1,
+        "required": {"operator": ">=", "value": 90, "unit": "Gb/s"},
+    }
+    answer = leave(verdicts=[lie])
+    assert answer["failed"]
+    assert "verdict bandwidth: it says ok, but 13.1 was measured, and required is at least 90 Gb/s" in answer["msg"]
+    assert not (tmp_path / "proofs").exists()

@@ -50,7 +50,7 @@ def test_one_run_at_a_time(site: Site, tmp_path: Path) -> None:
     try:
         second = site.twinspark("apply")
         assert second.returncode == 2
-        assert f"another twinspark works on this inventory (process {child.pid})" in second.stderr
+        assert f"another twinspark is working on this inventory (process {child.pid})" in second.stderr
     finally:
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=40)

@@ -27,6 +27,7 @@ class AnsibleModule:
         args: str | Sequence[str],
         check_rc: bool = False,
         data: str | None = None,
+        binary_data: bool = False,
         cwd: str | None = None,
         environ_update: Mapping[str, str] | None = None,
         errors: str = "surrogate_or_strict",

@@ -72,7 +72,7 @@ def broken_when_silent(rail: Way, patience: float) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise BrokenRailError(f"{rail.address} sent no byte for {patience} s") from error
+        raise BrokenRailError(f"{rail.address} sent nothing for {patience} s") from error
     except (OSError, http.client.HTTPException) as error:
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BrokenRailError(f"{rail.address}: {words}") from error
@@ -157,7 +157,7 @@ class Rail:
         began = time.monotonic()
         got = self._response.fp.readinto1(buffer)
         if not got:
-            raise BrokenRailError(f"{self._rail.address} ended the connection in the middle of a file")
+            raise BrokenRailError(f"{self._rail.address} closed the connection in the middle of a file")
         self.since = time.monotonic()
         self._waited += self.since - began
         self._came += got

@@ -15,7 +15,7 @@ from tests.support import cases
 
 ROOT = Path(__file__).resolve().parents[4]
 ANY = (
-    "lets any machine answer for the host: remove it, log in once by hand, compare the fingerprint, and leave it pinned"
+    "lets any machine answer for the host: remove it, log in once by hand, compare the fingerprint, and keep it pinned"
 )
 
 

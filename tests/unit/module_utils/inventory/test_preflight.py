@@ -72,24 +72,3 @@ def test_a_known_bad_entry_of_an_unknown_kind_is_told():
 
 def test_one_host_alone_has_nobody_to_differ_from():
     assert preflight.parity({"spark1": from_json(host_facts.HostFacts, {**SOUND, "hostname": "spark1"}, "")}, []) == []
-
-
-def test_listeners():
-    # `ss -H -l -t -n -p` of iproute2 6.15.
-    text = (
-        "LISTEN 0      4096   127.0.0.11:38427 0.0.0.0:*\n"
-        'LISTEN 0      128       0.0.0.0:22    0.0.0.0:*    users:(("sshd",pid=812,fd=6))\n'
-        'LISTEN 0      2048            *:8000        *:*    users:(("python3",pid=99,fd=3))\n'
-        "LISTEN 0      128          [::]:22       [::]:*\n\n"
-    )
-    found = host_facts.listeners(text)
-    assert found[38427] == "a program"
-    assert found[8000] == "python3"
-    assert set(found) == {38427, 22, 8000}
-
-
-def test_meminfo_and_os_release():
-    text = "MemTotal:       100 kB\nMemAvailable:    50 kB\nHugePages_Total:   0\n"
-    assert host_facts.meminfo(text) == host_facts.Memory(102400, 51200, 0, 0)
-    release = host_facts.os_release('# c\nPRETTY_NAME="Ubuntu 24.04.3 LTS"\nDGX_OTA_VERSION="7.2.3"\n')
-    assert release == {"PRETTY_NAME": "Ubuntu 24.04.3 LTS", "DGX_OTA_VERSION": "7.2.3"}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.proof import jobs
+from ansible.module_utils.twinspark.proof.json_form import to_json
 
 from tests.support import cases
 
@@ -46,17 +47,17 @@ def test_a_name_that_is_no_unit_name_is_refused(name):
 
 @pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases" / "job_states.yaml"))
 def test_state(case):
-    found = jobs.state_of(jobs.properties(case["show"]), case.get("recorded", {}))
-    assert found == case["expect"]
+    found = jobs.state_of(jobs.properties(case["show"]), jobs.Recorded.from_json(case.get("recorded", {})))
+    assert to_json(found) == case["expect"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "null"])
 def test_a_half_written_progress_file_is_no_progress(text):
-    assert jobs.progress(text) == {}
+    assert jobs.progress(text) == jobs.Progress()
 
 
 def test_progress_keeps_the_numbers_only():
-    assert jobs.progress('{"done": 1, "total": 2, "unit": "B", "token": "x"}') == {
+    assert to_json(jobs.progress('{"done": 1, "total": 2, "unit": "B", "token": "x"}')) == {
         "done": 1,
         "total": 2,
         "unit": "B",

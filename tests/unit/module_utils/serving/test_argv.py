@@ -32,7 +32,6 @@ def base(**settings):
     known = {
         **DEFAULTS,
         "name": "twinspark-vllm",
-        "description": "twinspark vLLM (tiny)",
         "image": "engine:0123456789ab",
         "model": "/hub/model",
         "served_name": "tiny",
@@ -43,13 +42,12 @@ def base(**settings):
         "gpu_memory_utilization": None,
         "master_addr": "192.168.177.11",
         "master_port": 29501,
+        "host": "127.0.0.1",
         "port": 8000,
         "env": {},
         "docker_options": [],
         "volumes": [],
         "env_file": "/etc/twinspark/vllm.env",
-        "rules_file": "/etc/twinspark/vllm.nft",
-        "rules_table": "twinspark_vllm",
         "secret_env_file": "",
         "secret_digest": "",
     }
@@ -114,7 +112,7 @@ def test_a_private_ipc_namespace_gets_its_own_shm():
     ],
 )
 def test_systemd_reads_the_word_as_it_was_meant(word, text):
-    assert engine.quoted(word) == text
+    assert engine.unit_word(word) == text
 
 
 @pytest.mark.parametrize(
@@ -164,38 +162,25 @@ def test_whatever_would_run_otherwise_changes_the_digest(settings):
     assert engine.plan(base(), WORKER, 2).digest != engine.plan(base(**settings), WORKER, 2).digest
 
 
-def test_the_unit_bounds_its_tries_and_carries_the_digest():
-    plan = engine.plan(base(), WORKER, 2)
-    unit = plan.unit_text
-    assert f"io.twinspark.engine={plan.digest}" in unit
-    assert "StartLimitBurst=3" in unit
-    assert "Restart=on-failure" in unit
-    assert '--entrypoint \\\n    "" \\\n' in unit
-    assert "vm.drop_caches=3" in unit
-    assert "vm.drop_caches" not in engine.plan(base(drop_page_cache=False), WORKER, 2).unit_text
-
-
-def test_rank_0_starts_behind_closed_rules_and_no_other_rank_has_any():
+def test_rank_0_closes_its_rendezvous_and_no_other_rank_has_any():
     head = engine.plan(base(), HEAD, 2)
-    assert 'iifname != { "lo", "enp1s0f1np1", "enP2p1s0f1np1" } tcp dport 29501 reject' in head.rules_text
-    assert "ExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in head.unit_text
+    assert head.rendezvous_interfaces == ["lo", "enp1s0f1np1", "enP2p1s0f1np1"]
     open_on_purpose = engine.plan(base(close_rendezvous=False), HEAD, 2)
     alone = engine.plan(base(tensor_parallel=1), dataclasses.replace(HEAD, rails=()), 1)
     for plan in (engine.plan(base(), WORKER, 2), open_on_purpose, alone):
-        assert plan.rules_text == ""
-        assert "nft" not in plan.unit_text
+        assert plan.rendezvous_interfaces == []
     # The engine's own command is the same: closing the port restarts nobody.
     assert head.digest == open_on_purpose.digest
 
 
-def test_an_interface_that_nft_could_not_take_is_refused():
-    rails = (dataclasses.replace(RAILS[0], interface='rail" accept'),)
-    with pytest.raises(engine.EngineError, match="no name of an interface"):
+@pytest.mark.parametrize("name", ["", 'rail" accept', "a b", "a\\b"])
+def test_a_name_that_nft_would_not_take_is_refused(name):
+    rails = (dataclasses.replace(RAILS[0], interface=name),)
+    with pytest.raises(engine.EngineError, match="not the name of an interface"):
         engine.plan(base(), dataclasses.replace(HEAD, rails=rails), 2)
 
 
-def test_the_environment_file_is_unquoted_lines():
-    assert engine.env_text({"B": "2", "A": "x y"}) == "A=x y\nB=2\n"
+def test_a_line_break_in_the_environment_is_refused():
     with pytest.raises(engine.EngineError, match="line break"):
         engine.rank_env(base(env={"A": "1\n2"}), WORKER)
 

@@ -71,7 +71,10 @@ def test_a_proof_that_was_just_seen_to_be_untrue_does_not_open_the_gate(leave, a
     leave()
     answer = ask(contradictions=["spark2: enp1s0f1np1 has mtu 1500, not 9000"], needed_by="network")
     assert answer["failed"]
-    assert "not true any more (spark2: enp1s0f1np1 has mtu 1500, not 9000). Fix: `twinspark apply" in answer["msg"]
+    assert (
+        "the present one no longer holds (spark2: enp1s0f1np1 has mtu 1500, not 9000). Fix: `twinspark apply"
+        in answer["msg"]
+    )
     assert ask(contradictions=["spark2: gone"], override=["preflight"])["overridden"]
 
 

@@ -118,7 +118,7 @@ def test_an_ini_inventory_may_not_switch_off_the_checking_of_host_keys(tmp_path:
 LAX = "-o StrictHostKeyChecking="
 # A misspelling: something to refuse where nothing weakens the checking, so that no host is asked.
 SPELT = "twinspark_profil: x"
-PASSED = "twinspark: the variable twinspark_profil means nothing"
+PASSED = "twinspark: the variable twinspark_profil is not known"
 
 
 @pytest.mark.parametrize(

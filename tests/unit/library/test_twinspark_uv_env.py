@@ -163,7 +163,9 @@ def test_a_package_that_no_index_has_is_told(env, run_module, tmp_path, uv):
     given = {"path": str(tmp_path / "env"), "python": sys.executable, "uv": uv, "owner": getpass.getuser()}
     answer = run_module("twinspark_uv_env", **given, requirements=["alpha==3.0"], check_mode=True)
     assert answer["failed"]
-    assert re.search(r"comparing .* failed with exit 1: .*alpha==3\.0.*Fix: see that this host reaches", answer["msg"])
+    assert re.search(
+        r"comparing .* failed with exit 1: .*alpha==3\.0.*Fix: check that this host reaches", answer["msg"]
+    )
     assert installed(tmp_path) == ["alpha-1.0.dist-info"]
 
 

@@ -24,13 +24,13 @@ def test_check_mode_asks_the_hub_and_writes_nothing(run_module, arguments):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"commit": "main"}, "no full commit"),
-        ({"repo": "../x"}, "no repository"),
+        ({"commit": "main"}, "is not a full commit"),
+        ({"repo": "../x"}, "is not a repository"),
         ({"commit": "2" * 40}, "does not exist"),
         ({"repo": "o/unknown"}, "does not exist"),
-        ({"source_dir": "/nowhere"}, "is no directory"),
+        ({"source_dir": "/nowhere"}, "is not a directory"),
         ({"allow": ["*.bin"]}, "hf_weights_allow"),
-        ({"text": "nonsense"}, "no JSON"),
+        ({"text": "nonsense"}, "is not JSON"),
         ({"token_file": "/nowhere"}, "No such file"),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_second_change_waits_for_the_first_and_then_gets_the_folder(tmp_path):
     holder = threading.Thread(target=first)
     holder.start()
     inside.wait(10)
-    with pytest.raises(TimeoutError, match="has not ended for 0 s"), pending.locked(str(tmp_path), seconds=0):
+    with pytest.raises(TimeoutError, match="has been running for 0 s"), pending.locked(str(tmp_path), seconds=0):
         pass
     leave.set()
     holder.join()

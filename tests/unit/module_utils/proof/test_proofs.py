@@ -94,7 +94,7 @@ def test_a_reboot_deep_in_the_chain_is_seen():
 def test_a_predecessor_made_from_other_inputs_breaks_the_chain():
     chain = line("rdma")
     chain["network"] = make("network", inputs={"mtu": 1500}, predecessor=chain["preflight"])
-    assert "made anew from other inputs" in proofs.judge_chain(chain, "rdma").reason
+    assert "made again from other inputs" in proofs.judge_chain(chain, "rdma").reason
 
 
 def test_a_remeasured_predecessor_of_the_same_inputs_does_not():

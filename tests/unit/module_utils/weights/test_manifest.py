@@ -47,7 +47,7 @@ def test_patterns_mean_what_they_mean_to_the_client(allow, ignore, paths):
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", "a/./b", "", "a\\b", "a\nb", None, 7])
 def test_a_path_that_leaves_its_folder_is_refused(path):
-    with pytest.raises(manifest.ManifestError, match="no path inside"):
+    with pytest.raises(manifest.ManifestError, match="not a path inside"):
         hub({**SMALL, "rfilename": path})
 
 
@@ -57,9 +57,9 @@ def test_a_path_that_leaves_its_folder_is_refused(path):
         ({**SMALL, "size": None}, "its size is given as None"),
         ({**SMALL, "size": -1}, "its size"),
         ({**SMALL, "size": True}, "its size"),
-        ({**SMALL, "blobId": "xyz"}, "no Git blob sum"),
-        ({**SMALL, "blobId": None}, "gives no sum"),
-        ({**LFS, "lfs": {"sha256": "short", "size": 5}}, "no sha256"),
+        ({**SMALL, "blobId": "xyz"}, "not a Git blob hash"),
+        ({**SMALL, "blobId": None}, "gives no checksum"),
+        ({**LFS, "lfs": {"sha256": "short", "size": 5}}, "not a sha256"),
     ],
 )
 def test_metadata_that_can_t_be_verified_against_is_refused(sibling, words):

@@ -21,7 +21,7 @@ ROLES = sorted(path.parent.name for path in (ROOT / "roles").glob("*/meta"))
 PROFILES = sorted([*(ROOT / "profiles").glob("*.yml"), *(ROOT / "lab/profiles").glob("*.yml")])
 CODE = ("tasks", "vars", "templates", "handlers")
 # common itself reads them, for all roles.
-OWNERS = {"twinspark_stage", "twinspark_boot_id_path", "twinspark_profile"}
+FOR_ALL = {"twinspark_stage", "twinspark_profile"}
 
 
 def load(path: Path) -> Any:
@@ -83,12 +83,12 @@ def readers() -> dict[str, set[str]]:
 
 def test_what_common_declares_is_read_by_two_roles_or_for_all_of_them():
     """A setting that one role reads belongs to that role."""
-    lonely = {name: roles for name, roles in readers().items() if len(roles) < 2 and name not in OWNERS}
+    lonely = {name: roles for name, roles in readers().items() if len(roles) < 2 and name not in FOR_ALL}
     assert lonely == {}
 
 
 def test_the_exceptions_are_settings_that_common_reads_for_all():
-    assert {name for name, roles in readers().items() if roles == {"common"}} <= OWNERS <= set(settings_of("common"))
+    assert {name for name, roles in readers().items() if roles == {"common"}} == FOR_ALL
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ..proof.json_form import from_json, to_json
+from . import log
 from .causes import Cause
 
 SHOW = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "InvocationID",
@@ -18,16 +19,29 @@ NAMED = re.compile(r"rank (\d+) in world size (\d+)|world_size=(\d+) rank=(\d+)"
 IB = re.compile(r"NET/IB : Using (.*?)(?:;|$)")
 NETWORK = re.compile(r"Using network (\S+)")
 DEVICE = re.compile(r"\[\d+\]([\w]+):\d+/(\w+)")
-READY = re.compile(r"Application startup complete")
 
-PHASES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("answering", READY),
-    ("warming up", re.compile(r"Graph capturing|Capturing CUDA graph|torch\.compile|Warming up|warmup")),
-    ("sizing the cache", re.compile(r"KV cache size|Available KV cache memory")),
-    ("loading weights", re.compile(r"Loading safetensors|Loading weights|Starting to load model")),
+FAILED, ENDED, ANSWERING, WAITING = "failed", "ended", "answering", "waiting for a rank"
+# vLLM's own lines, from their first word on: the settings that it prints whole name every phase.
+STARTING: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("starting", re.compile(r"vLLM API server version|non-default args:|Resolved architecture:|Launching vLLM "
+                            r"|Initializing a V1 LLM engine")),
     ("joining ranks", NAMED),
-    ("starting", re.compile(r"vLLM API server version|non-default args|Initializing a V1 LLM engine")),
-)
+    ("loading weights", re.compile(r"Starting to load model|Loading (drafter model|safetensors|weights)")),
+    # On a cold start it takes minutes and says nothing: it begins where the weights are loaded.
+    ("compiling kernels", re.compile(r"Model loading took|Dynamo bytecode transform time|Compiling a graph"
+                                     r"|torch\.compile took|Initial profiling/warmup run took")),
+    ("sizing the cache", re.compile(r"(GPU |CPU )?KV cache size:|Available KV cache memory:")),
+    ("warming up", re.compile(r"Warming up |Using FlashInfer autotune|flashinfer\S*: \[Autotuner\]")),
+    ("capturing graphs", re.compile(r"Capturing CUDA graphs?\b|Rank \d+: Torch profiler disabled for CUDA graph")),
+    # The last one of a rank without a server.
+    ("warmed up", re.compile(r"Graph capturing finished|Kernel JIT monitor activated|init engine \(")),
+)  # fmt: skip
+NO_BLOCK = re.compile(r"No available shared memory broadcast block found")
+TOKENS = re.compile(r"Engine \d+: .*Avg generation throughput: (?!0\.0 )")
+BROKEN = re.compile(r"EngineCore (encountered a fatal error|failed to start)|Worker proc \S+ died unexpectedly"
+                    r"|WorkerProc (failed to start|hit an exception)|RuntimeError: Engine core initialization failed"
+                    )  # fmt: skip
+DOWN = re.compile(r"Shutting down$|Application shutdown complete|Finished server process")
 
 Unit = Mapping[str, str]  # systemd's properties, those of SHOW
 
@@ -149,10 +163,35 @@ def journal(text: str) -> list[tuple[float, str]]:
     return found
 
 
-def phase(lines: Iterable[str]) -> str:
-    """How far the start has come, by the newest milestone in the log."""
-    text = list(lines)
-    return next((name for name, pattern in PHASES if any(pattern.search(line) for line in text)), "")
+def phase(lines: Iterable[str], unit: Unit | None = None) -> str:
+    """How far the engine has come, by the newest line that says so; `unit` knows of an end without words."""
+    found = ""
+    for line in lines:
+        found = step(found, log.read(line)) or found
+        if found == FAILED:
+            return found
+    return ENDED if found and unit and over(unit) else found
+
+
+def step(at: str, line: log.Line) -> str:
+    """The phase that begins with this line; empty when it says nothing of the kind."""
+    if line.error and BROKEN.match(line.text):
+        return FAILED
+    if line.listens:
+        return ANSWERING
+    if DOWN.match(line.text):
+        return ENDED
+    if at not in (ANSWERING, WAITING):
+        return next((name for name, pattern in STARTING if pattern.match(line.text)), "")
+    # A rank that compiles for a while and one that is gone look alike here. While it starts, that is the phase's own.
+    if NO_BLOCK.match(line.text):
+        return WAITING
+    return ANSWERING if TOKENS.match(line.text) else ""
+
+
+def over(unit: Unit) -> bool:
+    """Whether what the unit ran has ended: by itself or as it was told to, with whatever exit code."""
+    return unit.get("SubState") == "auto-restart" or unit.get("ActiveState") in ("failed", "inactive")
 
 
 def named(lines: Iterable[str]) -> tuple[Named, ...]:
@@ -191,15 +230,15 @@ def meminfo(text: str) -> Memory:
 def dead(unit: Unit) -> bool:
     """Whether a rank has died since it was started by hand, even if systemd is about to try it again.
 
-    A start waits for the other ranks by itself, so what ends it is a cause that the next try meets as well.
+    A start waits for the other ranks by itself, so what ends it is a cause that the next try meets as well. Exit code 0
+    is no excuse: vLLM ends with it when a worker was killed.
     """
     if "unreachable" in unit:
         return False
-    again = unit.get("SubState") == "auto-restart" or int(unit.get("NRestarts") or 0) > 0
-    return again or unit.get("ActiveState") in ("failed", "inactive")
+    return over(unit) or int(unit.get("NRestarts") or 0) > 0
 
 
 def milestones(lines: Sequence[tuple[float, str]]) -> tuple[float | None, float | None]:
     """Unix times of the log's first line, and of the line that says the server listens."""
-    ready = next((at for at, line in lines if READY.search(line)), None)
+    ready = next((at for at, line in lines if log.read(line).listens), None)
     return (lines[0][0] if lines else None), ready

@@ -1,7 +1,13 @@
 """What one host shows of its rank: the readers of its unit, container and log."""
 
+from pathlib import Path
+
 import pytest
 from ansible.module_utils.twinspark.serving import rank
+
+from tests.support import cases
+
+HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -10,6 +16,7 @@ from ansible.module_utils.twinspark.serving import rank
         ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, False),
         ({"ActiveState": "failed", "SubState": "failed", "NRestarts": "2"}, True),
         ({"ActiveState": "inactive"}, True),
+        ({"ActiveState": "inactive", "SubState": "dead", "Result": "success", "ExecMainStatus": "0"}, True),
         ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, True),
         ({"ActiveState": "active", "SubState": "running", "NRestarts": "1"}, True),
         ({"unreachable": "ssh: no route"}, False),
@@ -17,6 +24,35 @@ from ansible.module_utils.twinspark.serving import rank
 )
 def test_a_rank_is_dead_even_while_systemd_tries_again(unit, dead):
     assert rank.dead(unit) is dead
+
+
+@pytest.mark.parametrize("case", cases(HERE / "cases/phases.yaml"))
+def test_the_phase_follows_the_log(case):
+    lines = (HERE / "cases/logs" / case["log"]).read_text().splitlines() if "log" in case else case["lines"]
+    found = []
+    for words, _ in case["moments"]:
+        end = next(n for n, line in enumerate(lines, 1) if words in line)
+        found.append([words, rank.phase(lines[:end])])
+    assert found == case["moments"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "phase"),
+    [
+        ({"ActiveState": "active", "SubState": "running"}, "answering"),
+        ({"ActiveState": "inactive", "SubState": "dead", "Result": "success"}, "ended"),
+        ({"ActiveState": "failed", "SubState": "failed"}, "ended"),
+        ({"ActiveState": "activating", "SubState": "auto-restart"}, "ended"),
+    ],
+)
+def test_a_unit_that_has_ended_answers_nobody_whatever_its_log_says(unit, phase):
+    assert rank.phase(["INFO:     Application startup complete."], unit) == phase
+    assert rank.phase([], unit) == ""
+
+
+def test_readiness_is_read_from_the_rust_front_end():
+    line = "(RustFrontend pid=9) INFO 05-27 15:38:24 [server/src/lib.rs:133] starting OpenAI server bind_address=[::]:8"
+    assert rank.milestones([(1.0, "x"), (9.0, line)]) == (1.0, 9.0)
 
 
 def test_the_journal_is_read_with_its_times():

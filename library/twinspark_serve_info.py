@@ -8,6 +8,7 @@ module: twinspark_serve_info
 short_description: How one rank is doing, and whether the pair answers
 description:
   - Reads the unit, its container, its part of the journal and the memory of the host. Changes nothing.
+  - Of a rank that has died it reads the kernel's log as well, of the time before the engine's last words.
   - With O(url) it asks the endpoint's health; with O(peers) it asks over ssh whether the other ranks' units live, so
     that one wait on the head ends as soon as any rank has died.
 options:
@@ -66,6 +67,8 @@ ARGUMENTS: dict[str, Any] = {
 }
 # The start of a log names ranks and devices, its end names the cause of a death; a served week lies between.
 HEAD_LINES, TAIL_LINES = 4000, 600
+# Seconds of the kernel's log before the engine's last line: a head waits five minutes for a rank that is gone.
+KERNEL_SECONDS = 600
 HERE = "here"
 
 
@@ -99,6 +102,16 @@ def journal(module: AnsibleModule, invocation: str) -> list[tuple[float, str]]:
         _, last, _ = module.run_command([*argv, f"--lines={TAIL_LINES}"], errors="surrogate_then_replace")
         lines += ranks.journal(last)
     return lines
+
+
+def kernel(module: AnsibleModule, lines: list[tuple[float, str]]) -> list[str]:
+    """The kernel's log while the engine ran, of that the end."""
+    if not lines:
+        return []
+    since = max(lines[0][0], lines[-1][0] - KERNEL_SECONDS)
+    argv = ["journalctl", "--quiet", "--no-pager", "--output=short-unix", "--no-hostname", "--dmesg"]
+    _, text, _ = module.run_command([*argv, f"--since=@{int(since)}"], errors="surrogate_then_replace")
+    return [line for _, line in ranks.journal(text)]
 
 
 def health(url: str) -> ranks.Health:
@@ -145,8 +158,8 @@ def look(module: AnsibleModule) -> ranks.Rank:
         dead=dead,
         ready=ready,
         settled=ready or bool(dead),
-        phase=ranks.phase(text),
-        cause=cause(text),
+        phase=ranks.phase(text, mine),
+        cause=cause(text, kernel(module, lines) if HERE in dead else ()),
         log_tail=tuple(text[-params["lines"] :]),
         ranks=ranks.named(text),
         nccl=ranks.nccl(text),

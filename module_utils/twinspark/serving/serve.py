@@ -96,8 +96,12 @@ def death(rank: Rank) -> tuple[str, str]:
     if rank.cause:
         return f"{rank.cause.name}: {rank.cause.line}", rank.cause.fix
     last = rank.log_tail[-1] if rank.log_tail else "its log is empty"
+    result, code = rank.unit.get("Result"), rank.unit.get("ExecMainStatus", "?")
+    # vLLM ends so when a worker was killed, and systemd calls it a success.
+    quiet = result == "success" and code == "0" and rank.log_tail
+    end = "ended with exit code 0, though it should run" if quiet else f"{result or 'no unit'}, exit {code}"
     return (
-        f"{rank.unit.get('Result') or 'no unit'}, exit {rank.unit.get('ExecMainStatus', '?')}: {last}",
+        f"{end}: {last}",
         "read `journalctl -u twinspark-vllm` there, correct the cause and run `twinspark apply --stage serve`",
     )
 

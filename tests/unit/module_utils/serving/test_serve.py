@@ -113,6 +113,13 @@ def test_a_dead_rank_is_named_with_its_cause():
     assert serve.death(dataclasses.replace(worker, cause=None))[0] == "exit-code, exit 1: its log is empty"
 
 
+def test_a_rank_that_ended_with_exit_code_0_has_died():
+    unit = {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}
+    verdict = serve.rank_verdict("b", seen(unit=unit, container=None, log_tail=["bye"]))
+    assert not verdict.ok
+    assert "ended with exit code 0, though it should run: bye" in verdict.reason
+
+
 def test_an_active_unit_without_a_container_is_no_rank():
     hollow = seen(container=None)
     verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, rdma=False)[0]

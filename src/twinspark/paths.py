@@ -42,7 +42,9 @@ def content_dir() -> Path:
     if home:
         folder = Path(home).expanduser().absolute()
         if not is_content(folder):
-            raise PathError(f"TWINSPARK_HOME is {folder}, which has no site.yml and roles: point it at the checkout")
+            raise PathError(
+                f"TWINSPARK_HOME is {folder}, which has no site.yml and roles: point it at the checkout, or unset it"
+            )
         return folder
     return next(filter(is_content, cwd_and_above()), packaged_content())
 

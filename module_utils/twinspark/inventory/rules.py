@@ -55,6 +55,15 @@ LIKENESS = 0.9
 # With our prefix in common two names are alike already, so the rest must be, too.
 OURS = 0.75
 
+# What a profile must say unless the inventory does, with the setting that would.
+NEEDED = {
+    "weights.repo": "twinspark_weights_repo",
+    "weights.revision": "twinspark_weights_revision",
+    "image.tag": "twinspark_image_name",
+    "image.commit": "twinspark_image_commit",
+    "serve.served_name": "twinspark_served_name",
+}
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -195,7 +204,22 @@ def bad_content(inventory: Inventory, known: Known) -> list[str]:
     where = f"profiles/{inventory.profile}.yml"
     if not isinstance(inventory.profile_content, Mapping):
         return [f"{where} is empty or a list: write it as the profiles that come with twinspark are"]
-    return [f"{where}: {clause}" for clause in profile_keys(inventory.profile_content, known.profile_paths)]
+    found = [f"{where}: {clause}" for clause in profile_keys(inventory.profile_content, known.profile_paths)]
+    lacking = [
+        key
+        for key, setting in NEEDED.items()
+        if setting not in inventory.variables and value_of(inventory.profile_content, key) is None
+    ]
+    fix = "write it as in the profiles that come with twinspark"
+    return found or ([f"{where} has no {', '.join(lacking)}: {fix}"] if lacking else [])
+
+
+def value_of(content: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, None where a part is not there."""
+    value: Any = content
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def profile_keys(content: Mapping[str, Any], known: Collection[str], above: str = "") -> list[str]:

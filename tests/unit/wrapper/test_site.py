@@ -108,7 +108,10 @@ def test_an_unknown_profile_is_told_with_those_of_the_package_and_of_the_site(ma
 @pytest.mark.parametrize("place", ["profiles", "inventory/profiles"])
 def test_a_profile_of_the_site_comes_before_the_packages(made: Path, root: Path, tmp_path: Path, place: str) -> None:
     (made / place).mkdir()
-    (made / place / "deepseek-v4-flash.yml").write_text("name: mine\n")
+    (made / place / "deepseek-v4-flash.yml").write_text(
+        f"name: mine\nweights: {{repo: o/n, revision: {40 * 'a'}}}\n"
+        f"image: {{tag: t, commit: {40 * 'b'}}}\nserve: {{served_name: s}}\n"
+    )
     play = [
         {
             "hosts": "sparks",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.twinspark.inventory.rules import Inventory, Known, problems
+from ansible.module_utils.twinspark.inventory.rules import NEEDED, Inventory, Known, problems
 
 from tests.support import cases
 
@@ -12,7 +12,7 @@ KNOWN = Known(
     variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile"}),
     roles=frozenset({"hf_weights", "vllm_serve"}),
     profiles=("deepseek-v4-flash", "lab-smollm2"),
-    profile_paths=frozenset({"name", "weights.repo", "serve.env", "serve.max_num_seqs", "serve.canary.prompt"}),
+    profile_paths=frozenset({*NEEDED, "name", "serve.env", "serve.max_num_seqs", "serve.canary.prompt"}),
 )
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
@@ -23,7 +23,12 @@ SOUND: dict[str, Any] = {
     "rails": {"spark1": RAILS, "spark2": RAILS},
     "variables": ["twinspark_profile", "ansible_host", "hf_weights_repo"],
     "profile": "deepseek-v4-flash",
-    "profile_content": {"name": "x", "weights": {"repo": "a/b"}},
+    "profile_content": {
+        "name": "x",
+        "weights": {"repo": "a/b", "revision": "1" * 40},
+        "image": {"tag": "t", "commit": "2" * 40},
+        "serve": {"served_name": "s"},
+    },
 }
 
 

@@ -45,7 +45,7 @@ class Pair:
             names += group.get("hosts", [])
             groups += [found[child] for child in group.get("children", [])]
         self.names = names
-        self.fabric = fabric(names, self.settings)
+        self.fabric = [host.to_json() for host in fabric(names, self.settings)]
         self._sockets = tempfile.TemporaryDirectory(prefix="pair-")
 
     def ssh(self, host: str) -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 KEPT_RUNS = 10
 PACKAGE = Path(__file__).resolve().parent
 INVENTORY = Path("inventory/hosts.yml")  # in a site
-STATE_CURE = "make room and see whose it is, or set TWINSPARK_STATE_DIR to a folder of yours"
+STATE_FIX = "make room and see whose it is, or set TWINSPARK_STATE_DIR to a folder of yours"
 
 
 class PathError(ValueError):
@@ -118,7 +118,7 @@ def site_dir(inventory: Path) -> Path:
 def prepare_site(inventory: Path) -> Path:
     """The site's folder, made for its owner's eyes only, with a note of which inventory it is for."""
     site = site_dir(inventory)
-    with writing(site, STATE_CURE):
+    with writing(site, STATE_FIX):
         private(site)
         (site / "inventory.txt").write_text(f"{inventory}\n")
     return site
@@ -127,7 +127,7 @@ def prepare_site(inventory: Path) -> Path:
 def new_run_dir(site: Path) -> Path:
     """A fresh folder for one run; the oldest beyond the last few are removed."""
     runs = site / "runs"
-    with writing(runs, STATE_CURE):
+    with writing(runs, STATE_FIX):
         return made_run_dir(runs)
 
 

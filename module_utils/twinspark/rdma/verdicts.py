@@ -25,8 +25,8 @@ GIGA = 1e9
 # A GB10's NIC that got too little power at boot moves 8 to 25 Gb/s over a link that looks perfect (the 13 Gb/s fault).
 FAULT_BIT_S = (8e9, 25e9)
 FAULT_REASON = "this is the 13 Gb/s fault: the link, PCIe and counters look healthy, and only a bandwidth test sees it"
-FAULT_CURE = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
-SLOW_CURE = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
+FAULT_FIX = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
+SLOW_FIX = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence
     yield Verdict.of(
         name, value / GIGA, Requirement(">=", round(floor / GIGA, 2), "Gb/s"), digits=2,
         cause="13gbit" if fault else "slow", reason=FAULT_REASON if fault else "the rail is slower than it has to be",
-        fix=FAULT_CURE if fault else SLOW_CURE,
+        fix=FAULT_FIX if fault else SLOW_FIX,
     )  # fmt: skip
     if len(figure.values) > 1:
         yield Verdict.of(

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -28,6 +28,8 @@ RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 API = re.compile(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|paths-info|refs)(?:/([^/]+))?(?:/(.+))?)?")
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 SLICE = 256 * 1024
+# Seconds that the request log waits for answers that are still being sent.
+SETTLE = 1.0
 
 
 class Hub(ThreadingHTTPServer):
@@ -41,6 +43,8 @@ class Hub(ThreadingHTTPServer):
         self.repositories = Repositories(data)
         self.faults = Faults()
         self.lock = threading.Lock()
+        self.answered = threading.Condition(self.lock)
+        self.answering = 0
         self.requests: list[dict[str, Any]] = []
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -85,6 +89,18 @@ class Handler(BaseHTTPRequestHandler):
         }
         with self.server.lock:
             self.server.requests.append(self.entry)
+            self.server.answering += 1
+        try:
+            self.answer(url, path, body)
+        finally:
+            with self.server.lock:
+                self.server.answering -= 1
+                self.server.answered.notify_all()
+
+    do_HEAD = do_GET = do_POST = do_DELETE = respond
+
+    def answer(self, url: SplitResult, path: str, body: bytes) -> None:
+        """The answer to a request that is in the log."""
         fault = self.server.faults.take(self.command, path)
         if fault:
             self.entry["fault"] = fault.fault
@@ -97,8 +113,6 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(Refused(404, "RevisionNotFound", f"Invalid rev id: {error}"))
         except Refused as error:
             self.refuse(error, fault)
-
-    do_HEAD = do_GET = do_POST = do_DELETE = respond
 
     def refuse_by_fault(self, fault: Fault | None) -> None:
         if fault is None:
@@ -239,6 +253,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_json(self.server.faults.list())
         elif path == "/_lab/requests":
             with self.server.lock:
+                # A client has its last byte before the server has counted it. What stalls is logged as far as it came.
+                self.server.answered.wait_for(lambda: self.server.answering == 0, timeout=SETTLE)
                 requests = list(self.server.requests)
                 if self.command == "DELETE":
                     self.server.requests.clear()

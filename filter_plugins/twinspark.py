@@ -257,6 +257,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_image_measurements": image_measurements,
     "twinspark_serve_plan": engine.plan,
     "twinspark_serve_inputs": engine.inputs,
+    "twinspark_stale_caches": engine.stale_caches,
     "twinspark_serve_memory": serve_memory,
     "twinspark_serve_reasons": serve.restart_reasons,
     "twinspark_serve_proof": serve_proof,
@@ -270,6 +271,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_unpinned": unpinned,
     "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_unit_word": engine.unit_word,
+    "twinspark_cache_key": engine.cache_key,
     "twinspark_files_digest": files_digest,
 }
 

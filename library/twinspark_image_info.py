@@ -7,11 +7,12 @@ DOCUMENTATION = r"""
 module: twinspark_image_info
 short_description: Which image a host has, and what was built there before
 description:
-  - Asks Docker for one image, and reads the record of builds. Changes nothing.
+  - Asks Docker for one image, and reads the record of builds and, on the head, the proof of the stage. Changes nothing.
   - Without a Docker that answers it fails with the cause and the fix; in check mode it warns and finds no image.
 options:
   image: {description: The image as name:tag., type: str, required: true}
   record: {description: File with the history of builds., type: path, default: /var/lib/twinspark/image/history.json}
+  proofs_dir: {description: Folder of the proofs; empty where none is asked for., type: str, default: ""}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -32,6 +33,8 @@ history: {description: "Builds recorded on this host, the newest last: image, id
           type: list, elements: dict, returned: always}
 tags: {description: "All name:tag that the host has under the image's name.", type: list, elements: str,
        returned: always}
+proved: {description: "id and previous (of the build before) by the passing proof of this very image; empty where there
+         is none. The name may have moved to another ID since.", type: dict, returned: always}
 docker: {description: Version of Docker's daemon or an empty string., type: str, returned: always}
 """
 
@@ -39,11 +42,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.image.docker import daemon_problem, inspected
+from ansible.module_utils.twinspark.image.image import Proved, proved
+from ansible.module_utils.twinspark.proof.proofs import ProofError
 from ansible.module_utils.twinspark_host.history import read_history
+from ansible.module_utils.twinspark_host.proofs import load
 
 ARGUMENTS: dict[str, Any] = {
     "image": {"type": "str", "required": True},
     "record": {"type": "path", "default": "/var/lib/twinspark/image/history.json"},
+    "proofs_dir": {"type": "str", "default": ""},
 }
 
 
@@ -61,9 +68,19 @@ def docker_version(module: AnsibleModule) -> str:
     return "" if problem else out.strip()
 
 
+def proof_of(module: AnsibleModule) -> Proved:
+    """What the proof on this host says of the image; ends the module where the file can't be read as one."""
+    directory = module.params["proofs_dir"]
+    try:
+        return proved(load(directory, "image"), module.params["image"]) if directory else Proved()
+    except ProofError as error:
+        module.fail_json(msg=f"{error}.")
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    known = proof_of(module)
     version = docker_version(module)
     image = None
     tags: list[str] = []
@@ -81,6 +98,7 @@ def main() -> None:
         id=image.id if image else "",
         tags=tags,
         history=[entry.to_json() for entry in read_history(module.params["record"])],
+        proved=known.to_json(),
         docker=version,
     )
 

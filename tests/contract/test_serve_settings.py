@@ -21,6 +21,7 @@ PLAY = """
     twinspark_fabric: ["{{ twinspark_me }}", "{{ twinspark_me | combine({'host': 'other', 'rank': 1}) }}"]
     twinspark_peers: []
     twinspark_image: engine:0123456789ab
+    __vllm_serve_image_found: {proved: {id: "", previous: ""}, id: "sha256:0123456789ab"}
   tasks:
     - ansible.builtin.include_role: {name: vllm_serve, tasks_from: show}
 """

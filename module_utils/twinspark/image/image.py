@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ..proof.json_form import from_json, to_json
 from ..proof.proofs import digest
-from ..proof.values import Measurement, Requirement, Verdict
+from ..proof.values import Measurement, Proof, Requirement, Verdict
 
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_.-]+)\}")
@@ -162,6 +162,32 @@ def recorded(history: Sequence[Built], entry: Built) -> list[Built]:
 def previous(history: Sequence[Built]) -> Built | None:
     """The build before the newest: what to go back to. None on a first build."""
     return history[-2] if len(history) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """What the proof of the stage says of an image: its ID, the same on every host, and that of the build before.
+
+    Both are empty where no passing proof tells them.
+    """
+
+    id: str = ""
+    previous: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the module returns it."""
+        return dict(to_json(self))
+
+
+def proved(proof: Proof | None, image: str) -> Proved:
+    """What the stage's proof says of `image`, a name:tag. A proof that failed, or is of another image, says nothing."""
+    if proof is None or not proof.passed or proof.inputs.get("image") != image:
+        return Proved()
+    ids, before = proof.evidence.get("ids"), proof.evidence.get("previous")
+    return Proved(
+        str(ids.get(proof.host) or "") if isinstance(ids, Mapping) else "",
+        str(before.get("id") or "") if isinstance(before, Mapping) else "",
+    )
 
 
 def measurements(image: str, build_seconds: float | None, copies: Sequence[Copy]) -> list[Measurement]:

@@ -7,6 +7,7 @@ an address is taken from that host's own entry of the fabric. The role's templat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -19,6 +20,9 @@ LABEL = "io.twinspark.engine"
 HF_HOME = "/root/.cache/huggingface"
 DOCKER = "/usr/bin/docker"
 FLAG = "flag_"
+IMAGE_ID = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}\Z")
+CACHE_KEY = re.compile(r"[0-9a-f]{12}\Z")
+NO_IMAGE = "image-not-built-yet"
 
 
 class EngineError(ValueError):
@@ -33,8 +37,10 @@ Argument = str | int | float | Mapping[str, Any] | tuple[Any, ...]
 class Engine:
     """What is the same on every rank. Paths in `volumes` are host:container[:ro]; sizes are Docker's.
 
+    image: its ID, since a name can move; its name:tag where check mode predicts before there is one; empty for none.
     flags: arguments of the engine that the code need not know, by name: max_num_seqs is --max-num-seqs. null or false:
-    not passed; true: the flag alone.
+    not passed; true: the flag alone. capabilities: those that root keeps in the container; null for Docker's own set.
+    pids_limit, oom_score_adj: 0 leaves the option out.
     """
 
     name: str
@@ -53,6 +59,10 @@ class Engine:
     port: int
     env: Mapping[str, str | int | float]
     docker_options: tuple[str, ...]
+    no_new_privileges: bool
+    capabilities: tuple[str, ...] | None
+    pids_limit: int
+    oom_score_adj: int
     ipc: str
     shm_size: str
     volumes: tuple[str, ...]
@@ -123,6 +133,8 @@ OWNED = ("--nnodes", "--node-rank", "--master-addr", "--master-port", "--headles
 def problems(engine: Engine, ranks: int) -> list[str]:
     """What can't work, before anything is started. `ranks` is the number of hosts, each with one rank."""
     found = []
+    if not engine.image:
+        found.append("the head does not have the image: run `twinspark apply --stage image`")
     world = engine.tensor_parallel * engine.pipeline_parallel
     if world != ranks:
         found.append(
@@ -167,7 +179,8 @@ def rank_env(engine: Engine, entry: Host) -> dict[str, str]:
     """The environment of one rank: the profile's, and what this host's rails add. Never a secret.
 
     Sockets are held to the first rail: a guess by hostname lands on 127.0.1.1 on Ubuntu. With RDMA, NCCL gets both
-    devices by exact name (`=`), may not fall back to sockets unheard (NCCL_NET), and chooses the GID by itself.
+    devices by exact name (`=`), may not fall back to sockets unheard (NCCL_NET), and chooses the GID by itself. Its
+    lines of the start are what proves that (`serve.rdma_verdicts`). The profile's env wins over all that is no rail's.
     """
     env = {
         "HF_HOME": HF_HOME,
@@ -176,7 +189,11 @@ def rank_env(engine: Engine, entry: Host) -> dict[str, str]:
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        # As in the community's launcher: NCCL's threads go by the GPU's cores, not by those that a worker is bound to.
+        "NCCL_IGNORE_CPU_AFFINITY": "1",
     }
+    if engine.rdma and entry.rails:
+        env |= {"NCCL_DEBUG": "INFO", "NCCL_DEBUG_SUBSYS": "INIT,NET"}
     env |= {key: str(value) for key, value in engine.env.items()}
     if entry.rails:
         first = entry.rails[0]
@@ -191,6 +208,20 @@ def rank_env(engine: Engine, entry: Host) -> dict[str, str]:
     return env
 
 
+def confinement(engine: Engine) -> list[str]:
+    """The options of `docker run` that keep the engine in its container, and the host alive beside it.
+
+    Before the owner's own options: where Docker takes one value, the last one counts.
+    """
+    options = ["--security-opt", "no-new-privileges"] if engine.no_new_privileges else []
+    if engine.capabilities is not None:
+        options += ["--cap-drop", "ALL"]
+        for capability in engine.capabilities:
+            options += ["--cap-add", capability]
+    options += ["--pids-limit", str(engine.pids_limit)] if engine.pids_limit else []
+    return options + (["--oom-score-adj", str(engine.oom_score_adj)] if engine.oom_score_adj else [])
+
+
 def docker_argv(engine: Engine, argv: Sequence[str], mark: str) -> list[str]:
     """`docker run` in the foreground around the engine's argv; `mark` is the digest that drift is seen by."""
     run = [DOCKER, "run", "--rm", "--init", "--name", engine.name, "--label", f"{LABEL}={mark}"]
@@ -198,12 +229,29 @@ def docker_argv(engine: Engine, argv: Sequence[str], mark: str) -> list[str]:
     run += ["--log-driver", "none", "--network", "host"]
     run += ["--ipc", engine.ipc] if engine.ipc else []
     run += ["--shm-size", engine.shm_size] if engine.shm_size and engine.ipc != "host" else []
+    run += confinement(engine)
     run += list(engine.docker_options)
     run += ["--env-file", engine.env_file]
     run += ["--env-file", engine.secret_env_file] if engine.secret_env_file else []
     for volume in engine.volumes:
         run += ["--volume", volume]
     return [*run, "--entrypoint", "", engine.image, *argv]
+
+
+def cache_key(image: str) -> str:
+    """The folder of an image's caches: the first twelve digits of its ID. Another image's kernels must not be used."""
+    found = IMAGE_ID.match(image)
+    return found[1] if found else NO_IMAGE
+
+
+def stale_caches(present: Sequence[str], image: str, previous: str) -> list[str]:
+    """Which folders of caches belong neither to the image nor to the one before it, which an owner may go back to.
+
+    Empty where the one before is not known: nothing is removed on a guess. What has another form is not ours.
+    """
+    if not (IMAGE_ID.match(image) and IMAGE_ID.match(previous)):
+        return []
+    return sorted(name for name in present if CACHE_KEY.match(name) and name not in map(cache_key, (image, previous)))
 
 
 def unit_word(argument: str) -> str:

@@ -94,7 +94,7 @@ class Memory:
 class Rank:
     """Everything that `twinspark_serve_info` saw on one host.
 
-    desired: digest of what should run. image_id: of the image under the wanted name; empty where there is none.
+    desired: digest of what should run. image_id: of the image that should run; empty where the host does not have it.
     peers: the other ranks' units, asked by the head. dead: names of ranks that died. settled: ready, or one is dead.
     started: Unix time. ready_seconds: from the start to the line that says that the server listens.
     """

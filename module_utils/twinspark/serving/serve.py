@@ -80,8 +80,9 @@ def restart_reasons(hosts: Sequence[str], found: Mapping[str, Rank], canary: Can
         runs = rank.container
         for name, current, wanted in (
             ("unit", rank.active, "active"),
+            # Before the digest, which a new image changes as well. Without a container there is none to compare.
+            ("image", runs.image_id if runs else rank.image_id, rank.image_id),
             ("digest", runs.digest if runs else None, rank.desired),
-            ("image", runs.image_id if runs else None, rank.image_id),
         ):
             if current != wanted:
                 reasons.append(Reason(host, name, current, wanted))

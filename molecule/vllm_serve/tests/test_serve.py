@@ -35,6 +35,19 @@ def test_the_container_is_what_the_unit_says(host):
     assert f"io.twinspark.engine={label}" in host.file(f"/etc/systemd/system/{UNIT}.service").content_string
 
 
+def test_the_container_is_confined_and_runs_the_image_that_was_proved(host, is_head):
+    with host.sudo():
+        found = json.loads(host.check_output(f"docker inspect {UNIT}"))[0]
+    assert found["Config"]["Image"] == found["Image"]
+    confined = found["HostConfig"]
+    assert (confined["CapDrop"], confined["CapAdd"]) == (["ALL"], ["CAP_DAC_OVERRIDE"])
+    assert confined["SecurityOpt"] == ["no-new-privileges"]
+    assert confined["OomScoreAdj"] == 500
+    if is_head:
+        proof = json.loads(host.file("/var/lib/twinspark/proofs/image.json").content_string)
+        assert found["Image"] == proof["evidence"]["ids"][HEAD]
+
+
 def test_systemd_finds_nothing_wrong_with_the_unit(host):
     checked = host.run(f"systemd-analyze verify /etc/systemd/system/{UNIT}.service")
     assert checked.rc == 0

@@ -10,6 +10,9 @@ import pytest
 import yaml
 
 FILES = ("twinspark-vllm.service", "twinspark-vllm.nft", "vllm.env")
+IMAGE = "sha256:0123456789ab" + "c" * 52
+NONE = {"proved": {"id": "", "previous": ""}, "id": ""}
+PROVED = {"proved": {"id": IMAGE, "previous": ""}, "id": "sha256:" + "e" * 64}
 PROFILE = {
     "name": "tiny 100%",
     "serve": {"command": ["vllm", "serve"], "tensor_parallel": 2, "args": [], "env": {"B": "2", "A": "x y"}},
@@ -31,13 +34,15 @@ SHOW = """
 - ansible.builtin.include_tasks: plan.yml
 - ansible.builtin.template: {src: "{{ item }}.j2", dest: "{{ out }}/{{ item }}", mode: "0600"}
   loop: "{{ files }}"
+  check_mode: false
 - ansible.builtin.copy: {content: "{{ __vllm_serve_plan | to_json }}", dest: "{{ out }}/plan", mode: "0600"}
+  check_mode: false
 """
 
 
 @pytest.fixture(scope="module")
 def render(root: Path, tmp_path_factory: pytest.TempPathFactory):
-    """render(rank, settings): the files' texts by name, and the plan."""
+    """render(rank, check, settings): the files' texts by name, and the plan."""
     folder = tmp_path_factory.mktemp("role")
     shutil.copytree(root / "roles/vllm_serve", folder / "roles/vllm_serve")
     # The settings of the role common, without its tasks and derived facts: the play gives these.
@@ -46,12 +51,13 @@ def render(root: Path, tmp_path_factory: pytest.TempPathFactory):
     (folder / "play.yml").write_text(PLAY)
     (folder / "ansible.cfg").write_text(f"[defaults]\nfilter_plugins = {root}/filter_plugins\nroles_path = roles\n")
 
-    def rendered(rank: int, **settings: Any) -> dict[str, Any]:
+    def rendered(rank: int, check: bool = False, **settings: Any) -> dict[str, Any]:
         given = {
             "ansible_python_interpreter": sys.executable,
             "profile": PROFILE,
             "rail": {**RAIL, "cidr": "10.0.0.11/24"},
             "twinspark_image": "engine:0123456789ab",
+            "__vllm_serve_image_found": PROVED,
             "twinspark_hub_home": "/home/spark/.cache/huggingface",
             "twinspark_weights_repo": "owner/model",
             "twinspark_weights_revision": "0" * 40,
@@ -64,6 +70,7 @@ def render(root: Path, tmp_path_factory: pytest.TempPathFactory):
         }
         (folder / "given.yml").write_text(yaml.safe_dump(given))
         argv = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml"]
+        argv += ["--check"] if check else []
         done = subprocess.run([*argv, "-e", "@given.yml"], cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return {name: (folder / name).read_text() for name in FILES} | {
@@ -81,7 +88,7 @@ def test_the_files_of_the_head(render):
     assert f"    io.twinspark.engine={made['plan']['digest']} \\\n" in unit
     assert "StartLimitIntervalSec=3600\nStartLimitBurst=3\n" in unit
     assert "Restart=on-failure\nRestartSec=30\n" in unit
-    assert '    --entrypoint \\\n    "" \\\n    engine:0123456789ab \\\n' in unit
+    assert '    --entrypoint \\\n    "" \\\n    ' + IMAGE + " \\\n" in unit
     assert '    "--config={\\"a\\":\\"$$HOME\\"}" \\\n    100%% \\\n    "two words" \\\n' in unit
     assert "    --port \\\n    8000\nExecStop=" in unit
     assert "\nExecStartPre=/usr/sbin/nft --file /etc/twinspark/vllm.nft\n" in unit
@@ -96,6 +103,23 @@ def test_the_files_of_a_worker(render):
     assert "nft" not in made["twinspark-vllm.service"]
     assert "drop_caches" not in made["twinspark-vllm.service"]
     assert "--headless" in made["twinspark-vllm.service"]
+
+
+@pytest.mark.parametrize(
+    ("found", "check", "image", "key"),
+    [
+        (PROVED, False, IMAGE, "0123456789ab"),  # whatever the name has come to mean
+        ({**NONE, "id": "sha256:" + "e" * 64}, False, "sha256:" + "e" * 64, "e" * 12),
+        (NONE, True, "engine:0123456789ab", "image-not-built-yet"),
+        (NONE, False, None, "image-not-built-yet"),
+    ],
+)
+def test_the_image_is_run_by_its_id_and_has_caches_of_its_own(render, found, check, image, key):
+    made = render(0, check=check, vllm_serve_caches=["/root/.triton"], __vllm_serve_image_found=found)
+    run, told = made["plan"]["run"], made["plan"]["problems"]
+    assert f"/var/lib/twinspark/cache/tiny 100%/{key}/root/.triton:/root/.triton" in run
+    assert run[run.index("--entrypoint") + 2] == (image or "")
+    assert told == ([] if image else ["the head does not have the image: run `twinspark apply --stage image`"])
 
 
 def test_nft_takes_the_rules(render, tmp_path):

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import yaml
 from ansible.module_utils.twinspark.image import image
+from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.json_form import ShapeError
 from ansible.module_utils.twinspark.proof.values import Measurement
 
@@ -135,3 +136,30 @@ def test_a_copy_is_measured_in_seconds_and_bytes_and_a_host_that_had_it_is_not()
 def test_a_setting_of_the_wrong_kind_is_named(settings, sentence):
     with pytest.raises(ShapeError, match=sentence):
         build(**settings)
+
+
+def proof(ids, evidence=None, name="engine:1"):
+    made = {"ids": ids, "previous": None, **(evidence or {})}
+    return proofs.build(
+        stage="image",
+        host="a",
+        written="2026-11-25",
+        inputs={"image": name},
+        verdicts=image.verdicts("a", ids),
+        evidence=made,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "name", "known"),
+    [
+        (proof({"a": "i", "b": "i"}), "engine:1", image.Proved("i")),
+        (proof({"a": "i"}, {"previous": {"image": "engine:0", "id": "h"}}), "engine:1", image.Proved("i", "h")),
+        (proof({"a": "i", "b": "j"}), "engine:1", image.Proved()),  # it failed
+        (proof({"a": "i"}), "engine:2", image.Proved()),  # it is of another image
+        (proof({"a": "i"}, {"ids": None, "previous": "h"}), "engine:1", image.Proved()),
+        (None, "engine:1", image.Proved()),
+    ],
+)
+def test_what_is_run_is_what_was_proved(found, name, known):
+    assert image.proved(found, name) == known

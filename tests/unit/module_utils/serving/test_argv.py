@@ -28,11 +28,14 @@ WORKER = Host("spark2", 1, "10.0.0.2", "spark", RAILS)
 HEAD = dataclasses.replace(WORKER, host="spark1", rank=0)
 
 
+IMAGE = "sha256:0123456789ab" + "c" * 52
+
+
 def base(**settings):
     known = {
         **DEFAULTS,
         "name": "twinspark-vllm",
-        "image": "engine:0123456789ab",
+        "image": IMAGE,
         "model": "/hub/model",
         "served_name": "tiny",
         "command": ["vllm", "serve"],
@@ -87,11 +90,85 @@ def test_docker_argv_of_a_spark():
     )
     assert run == shlex.split(
         "/usr/bin/docker run --rm --init --name twinspark-vllm --label io.twinspark.engine=abc --log-driver none "
-        "--network host --ipc host --gpus=all --device=/dev/infiniband --env-file /etc/twinspark/vllm.env "
+        "--network host --ipc host --security-opt no-new-privileges --cap-drop ALL --cap-add DAC_OVERRIDE "
+        "--pids-limit 16384 --oom-score-adj 500 --gpus=all --device=/dev/infiniband --env-file /etc/twinspark/vllm.env "
         "--env-file /etc/twinspark/vllm-secret.env "
         "--volume /home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro "
-        "--entrypoint '' engine:0123456789ab vllm serve"
+        f"--entrypoint '' {IMAGE} vllm serve"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, "--security-opt no-new-privileges --cap-drop ALL --cap-add DAC_OVERRIDE --pids-limit 16384 "
+             "--oom-score-adj 500"),
+        ({"no_new_privileges": False}, "--cap-drop ALL --cap-add DAC_OVERRIDE --pids-limit 16384 --oom-score-adj 500"),
+        ({"capabilities": []}, "--security-opt no-new-privileges --cap-drop ALL --pids-limit 16384 "
+                               "--oom-score-adj 500"),
+        ({"capabilities": ["DAC_OVERRIDE", "SYS_NICE"], "pids_limit": 0},
+         "--security-opt no-new-privileges --cap-drop ALL --cap-add DAC_OVERRIDE --cap-add SYS_NICE "
+         "--oom-score-adj 500"),
+        ({"capabilities": None, "oom_score_adj": 0}, "--security-opt no-new-privileges --pids-limit 16384"),
+        ({"no_new_privileges": False, "capabilities": None, "pids_limit": 0, "oom_score_adj": 0}, ""),
+        # What the owner gives the container leaves it confined.
+        ({"docker_options": ["--gpus=all"], "pids_limit": "9", "oom_score_adj": -5},
+         "--security-opt no-new-privileges --cap-drop ALL --cap-add DAC_OVERRIDE --pids-limit 9 --oom-score-adj -5"),
+    ],
+)  # fmt: skip
+def test_the_container_is_confined_unless_a_setting_says_otherwise(settings, options):
+    engine_of = base(**settings)
+    assert " ".join(engine.confinement(engine_of)) == options
+    # Ahead of the owner's: where Docker takes one value, the last one counts.
+    assert (
+        f"--ipc host {options} {' '.join(engine_of.docker_options)}".split()
+        == (
+            " ".join(engine.docker_argv(engine_of, [], "x")).partition("--network host ")[2].partition(" --env-file")[0]
+        ).split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("env", "rdma", "rails", "wanted"),
+    [
+        ({}, True, RAILS, {"NCCL_IGNORE_CPU_AFFINITY": "1", "NCCL_DEBUG": "INFO", "NCCL_DEBUG_SUBSYS": "INIT,NET"}),
+        ({"NCCL_DEBUG": "WARN", "NCCL_IGNORE_CPU_AFFINITY": 0}, True, RAILS,
+         {"NCCL_IGNORE_CPU_AFFINITY": "0", "NCCL_DEBUG": "WARN", "NCCL_DEBUG_SUBSYS": "INIT,NET"}),
+        ({}, False, RAILS, {"NCCL_IGNORE_CPU_AFFINITY": "1", "NCCL_DEBUG": None, "NCCL_DEBUG_SUBSYS": None}),
+        ({}, True, (), {"NCCL_DEBUG": None}),  # a host alone has no rail
+        ({"NCCL_NET": "Socket", "NCCL_IB_HCA": "x"}, True, RAILS,
+         {"NCCL_NET": "IB", "NCCL_IB_HCA": "=rocep1s0f1,roceP2p1s0f1"}),
+    ],
+)  # fmt: skip
+def test_nccl_says_what_it_uses_unless_the_profile_has_its_own(env, rdma, rails, wanted):
+    made = engine.rank_env(base(env=env, rdma=rdma), dataclasses.replace(WORKER, rails=rails))
+    assert {name: made.get(name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("image", "key"),
+    [(IMAGE, "0123456789ab"), ("engine:0123456789ab", engine.NO_IMAGE), ("", engine.NO_IMAGE),
+     ("sha256:0123456789ab", engine.NO_IMAGE), ("sha256:../../../../etc" + "c" * 52, engine.NO_IMAGE)],
+)  # fmt: skip
+def test_caches_are_keyed_by_the_image_s_id(image, key):
+    assert engine.cache_key(image) == key
+
+
+OTHER = "sha256:" + "d" * 64
+
+
+@pytest.mark.parametrize(
+    ("present", "image", "previous", "stale"),
+    [
+        (["0123456789ab", "d" * 12, "e" * 12, "1" * 12], IMAGE, OTHER, ["1" * 12, "e" * 12]),
+        (["0123456789ab", "d" * 12], IMAGE, OTHER, []),
+        (["root", "e" * 13, "E" * 12, "e" * 12 + "\n", engine.NO_IMAGE], IMAGE, OTHER, []),  # not of this form
+        (["e" * 12], IMAGE, "", []),  # the one before is not known
+        (["e" * 12], "engine:0123456789ab", OTHER, []),
+    ],
+)
+def test_caches_older_than_the_image_before_are_stale(present, image, previous, stale):
+    assert engine.stale_caches(present, image, previous) == stale
 
 
 def test_a_private_ipc_namespace_gets_its_own_shm():
@@ -119,6 +196,7 @@ def test_systemd_reads_the_word_as_it_was_meant(word, text):
     ("settings", "ranks", "sentence"),
     [
         ({}, 3, "the profile is for 2 ranks"),
+        ({"image": ""}, 2, "the head does not have the image: run `twinspark apply --stage image`"),
         ({"host": "0.0.0.0"}, 2, "would listen on 0.0.0.0 without a key"),
         ({"args": ["--port", "1"]}, 2, "--port is among the engine's arguments"),
         ({"flag_port": 1}, 2, "--port is among the engine's arguments"),
@@ -141,6 +219,7 @@ def test_a_listening_endpoint_with_a_key_is_no_problem():
         ({"port": "eight"}, "vllm_serve: port must be a whole number, not 'eight'"),
         ({"args": ["--flag", True]}, "vllm_serve: args, entry 2 must be .*, not True"),
         ({"env": {"A": [1]}}, "vllm_serve: env: A must be .*, not"),
+        ({"capabilities": "ALL"}, "vllm_serve: capabilities must be a list"),
         ({"rdma": None}, "vllm_serve: rdma must be true or false, not null"),
     ],
 )
@@ -156,7 +235,14 @@ def test_a_missing_setting_is_named():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"image": "engine:other"}, {"env": {"A": "1"}}, {"secret_digest": "x"}, {"args": []}, {"ipc": "private"}],
+    [
+        {"image": "sha256:other"},
+        {"capabilities": []},
+        {"env": {"A": "1"}},
+        {"secret_digest": "x"},
+        {"args": []},
+        {"ipc": "private"},
+    ],
 )
 def test_whatever_would_run_otherwise_changes_the_digest(settings):
     assert engine.plan(base(), WORKER, 2).digest != engine.plan(base(**settings), WORKER, 2).digest

@@ -48,6 +48,8 @@ def silent(error):
         (seen(unit={}), seen(unit={}), silent("refused"), [("a", "unit"), ("b", "unit")]),
         (seen(desired="e"), seen(), ALIVE, [("a", "digest")]),
         (seen(image_id="j"), seen(), ALIVE, [("a", "image")]),
+        (seen(image_id="j", desired="e"), seen(), ALIVE, [("a", "image")]),  # the cause, not what follows from it
+        (seen(), seen(image_id=""), ALIVE, [("b", "image")]),  # the host does not have the image that should run
         (seen(), seen(container=None), ALIVE, [("b", "digest")]),
         (seen(), seen(), silent("no answer within 120 s"), [("a", "canary")]),
     ],

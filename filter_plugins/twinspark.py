@@ -205,10 +205,13 @@ def serve_memory(
     return {**verdict.to_json(), "sentence": sentence(verdict)}
 
 
-def serve_proof(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool) -> dict[str, Any]:
-    """Verdicts, measurements and ranks of a proof: {{ hosts | twinspark_serve_proof(host to rank, canary, rdma) }}."""
+def serve_proof(
+    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool, entries: Sequence[Host]
+) -> dict[str, Any]:
+    """Verdicts, measurements and ranks of a proof: {{ hosts | twinspark_serve_proof(seen, canary, rdma, fabric) }}."""
+    hcas = {entry.host: [rail.hca for rail in entry.rails] for entry in entries} if rdma else {}
     return {
-        "verdicts": serve.verdicts(hosts, found, canary, rdma),
+        "verdicts": serve.verdicts(hosts, found, canary, hcas),
         "measurements": serve.measurements(hosts, found, canary),
         "ranks": serve.evidence(hosts, found),
     }

@@ -16,9 +16,10 @@ SHOW = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMain
         "ActiveEnterTimestamp", "UnitFileState")  # fmt: skip
 
 NAMED = re.compile(r"rank (\d+) in world size (\d+)|world_size=(\d+) rank=(\d+)")
-IB = re.compile(r"NET/IB : Using (.*?)(?:;|$)")
-NETWORK = re.compile(r"Using network (\S+)")
-DEVICE = re.compile(r"\[\d+\]([\w]+):\d+/(\w+)")
+# NVIDIA's plugin says IBext_v10 for IB. Two devices that NCCL has made one of are `a+b` or `[0]={[0] a:1/RoCE, ...}`.
+IB = re.compile(r"NET/IB(?:ext\w*)? ?: Using (.*?)(?:; ?OOB|$)")
+NETWORK = re.compile(r"NCCL INFO Using network (\S+)")
+DEVICE = re.compile(r"(?<![\w.+-])([\w.+-]{1,100}):\d{1,3}/(\w+)")
 
 FAILED, ENDED, ANSWERING, WAITING = "failed", "ended", "answering", "waiting for a rank"
 # vLLM's own lines, from their first word on: the settings that it prints whole name every phase.
@@ -213,7 +214,8 @@ def nccl(lines: Iterable[str]) -> Nccl:
         if match := NETWORK.search(line):
             network = match[1]
         if match := IB.search(line):
-            devices = tuple(f"{name}/{kind}" for name, kind in DEVICE.findall(match[1]))
+            found = DEVICE.findall(match[1])
+            devices = tuple(f"{name}/{kind}" for names, kind in found for name in names.split("+"))
     return Nccl(network, devices)
 
 

@@ -115,29 +115,62 @@ def rank_verdict(host: str, rank: Rank) -> Verdict:
     return Verdict.of(f"rank on {host}", state, Requirement("==", "active"), reason=reason, fix=fix)
 
 
-def network_verdict(host: str, network: str) -> Verdict:
-    """Whether NCCL took the RoCE devices."""
-    return Verdict.of(
-        f"NCCL over RoCE on {host}",
-        network,
-        Requirement("contains", "IB"),
-        reason="NCCL fell back to sockets, at about a tenth of the rate",
-        fix="run `twinspark apply --stage rdma`, and see NCCL_IB_HCA in docs/serving.md",
+def rdma_verdicts(host: str, nccl: Nccl, hcas: Sequence[str], answers: bool) -> list[Verdict]:
+    """Whether NCCL took the network IB on a host, and there exactly the HCAs of its rails. Not heard is not proved.
+
+    Each rank says so in its own log only. answers: whether the engine generates. Where it does not, a rank may not
+    have come to NCCL's lines yet: the reason is another, and stops the line by itself.
+    """
+    sockets = bool(nccl.network) and "IB" not in nccl.network  # then it names no HCA
+    heard = sockets or bool(nccl.devices)
+    wanted = sorted(f"{hca}/RoCE" for hca in hcas)
+    used = sorted(set(nccl.devices))
+    missing, foreign = sorted(set(wanted) - set(used)), sorted(set(used) - set(wanted))
+    clauses = [f"NCCL does not use {', '.join(missing)}"] if missing else []
+    clauses += [f"NCCL uses {', '.join(foreign)}, which is not a rail's"] if foreign else []
+    unheard = "not measured: NCCL's lines were not in the log"
+    log_fix = (
+        "NCCL_DEBUG=INFO is needed, as it is unless vllm_serve_env or the profile's env has another; where the journal "
+        "has lost the start of a rank, run `twinspark stop`, then `twinspark apply --stage serve`"
     )
+    rdma_fix = "run `twinspark apply --stage rdma`, and see RoCE in docs/serving.md"
+    blocks = heard or bool(nccl.network) or answers
+    return [
+        Verdict.of(
+            f"NCCL over RoCE on {host}",
+            nccl.network or None,
+            Requirement("contains", "IB"),
+            reason="NCCL fell back to sockets, at about a tenth of the rate" if nccl.network else unheard,
+            fix=rdma_fix if nccl.network else log_fix,
+            blocks=blocks,
+        ),
+        Verdict.of(
+            f"NCCL devices on {host}",
+            used if heard else None,
+            Requirement("==", wanted),
+            reason="; ".join(clauses) if heard else unheard,
+            fix=rdma_fix if heard else log_fix,
+            blocks=blocks,
+        ),
+    ]
 
 
-def verdicts(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool) -> list[Verdict]:
-    """One verdict a rank, one for the canary, and one for what it says; with RDMA, one a host for NCCL's devices."""
+def verdicts(
+    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, hcas: Mapping[str, Sequence[str]]
+) -> list[Verdict]:
+    """One verdict a rank, one for the canary, and one for what it says; with RDMA, two a host for NCCL's devices.
+
+    hcas: those of each host's rails, which NCCL must use. Empty without RDMA; a host alone has nobody to reach by it.
+    """
     judged = []
     for host in hosts:
         judged.append(rank_verdict(host, found[host]))
-        network = found[host].nccl.network
-        if rdma and network:
-            judged.append(network_verdict(host, network))
+        if len(hosts) > 1 and host in hcas:
+            judged += rdma_verdicts(host, found[host].nccl, hcas[host], canary.ok)
     phase = found[hosts[0]].phase
     waiting = f"; the head was at: {phase}" if phase not in ("", "answering") else ""
     # With a rank dead there is nothing to add: the death is the reason.
-    judged.append(canary.verdict(waiting, blocks=all(verdict.ok for verdict in judged)))
+    judged.append(canary.verdict(waiting, blocks=not any(verdict.stops for verdict in judged)))
     return judged
 
 

@@ -1,11 +1,14 @@
 """What the pair says of itself, and what is made of it."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.inventory.fabric import Rail
 from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
 from ansible.module_utils.twinspark.serving import canary, rank, serve
+
+from tests.support import cases
 
 GIB = serve.GIB
 
@@ -89,17 +92,47 @@ def test_systemctl_is_called_for_the_difference_only(unit, state, enabled, comma
     assert [" ".join(argv[1:]) for argv in serve.unit_commands("u", unit, state, enabled)] == commands
 
 
-def test_sockets_under_nccl_fail_the_stage_where_rdma_is_asked():
-    found = {"a": seen(nccl={"network": "Socket"}), "b": seen(nccl={"network": "IBext_v10"})}
-    judged = {v.name: v.ok for v in serve.verdicts(["a", "b"], found, ALIVE, rdma=True)}
-    assert judged == {
-        "rank on a": True,
-        "NCCL over RoCE on a": False,
-        "rank on b": True,
-        "NCCL over RoCE on b": True,
-        "canary": True,
-    }
-    assert "NCCL over RoCE on a" not in [v.name for v in serve.verdicts(["a"], found, ALIVE, rdma=False)]
+@pytest.mark.parametrize("case", cases(Path(__file__).parent / "cases/nccl.yaml"))
+def test_nccl_is_judged_by_its_own_lines(case):
+    found = rank.nccl(case["log"].splitlines())
+    judged = serve.rdma_verdicts("a", found, case["hcas"], answers=True)
+    assert [(v.name, v.measured, v.ok, v.stops) for v in judged] == [
+        (name, measured, why is None, why is not None) for name, measured, why in case["verdicts"]
+    ]
+    for verdict, (_, _, why) in zip(judged, case["verdicts"], strict=True):
+        assert (why or "") in verdict.reason
+        assert bool(verdict.fix) is bool(why)
+        assert ("NCCL_DEBUG=INFO" in verdict.fix) is ("not measured" in verdict.reason)
+
+
+HCAS = {"a": ["r1", "r2"], "b": ["r3", "r4"]}
+ROCE = [seen(nccl={"network": "IB", "devices": [f"{hca}/RoCE" for hca in hcas]}) for hcas in HCAS.values()]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "found", "hcas", "failed"),
+    [
+        ("ab", ROCE, HCAS, []),
+        ("ab", [ROCE[0], seen()], HCAS, ["NCCL over RoCE on b", "NCCL devices on b"]),  # the head's log is the head's
+        ("ab", [ROCE[1], ROCE[0]], HCAS, ["NCCL devices on a", "NCCL devices on b"]),  # each by its own rails
+        ("ab", [seen(), seen()], {}, []),  # without RDMA
+        ("a", [seen()], HCAS, []),  # one host reaches nobody
+    ],
+)
+def test_every_rank_has_to_show_its_own_devices(hosts, found, hcas, failed):
+    judged = serve.verdicts(hosts, dict(zip(hosts, found, strict=True)), ALIVE, hcas)
+    assert [v.name for v in judged if v.stops] == failed
+    assert len(judged) == len(hosts) + 1 + 2 * len(hosts) * bool(len(hosts) > 1 and hcas)
+
+
+def test_a_rank_that_has_not_come_to_nccl_is_told_by_what_keeps_it():
+    joining = {"a": seen(phase="joining ranks"), "b": seen()}
+    judged = serve.verdicts("ab", joining, silent("refused"), HCAS)
+    assert [(v.name, v.reason) for v in judged if v.stops] == [("canary", "refused; the head was at: joining ranks")]
+    dead = {"a": ROCE[0], "b": seen(unit={"ActiveState": "failed"}, container=None)}
+    judged = serve.verdicts("ab", dead, silent("refused"), HCAS)
+    assert [v.name for v in judged if v.stops] == ["rank on b"]
+    assert [v.name for v in judged if not v.ok] == ["rank on b", "NCCL over RoCE on b", "NCCL devices on b", "canary"]
 
 
 def test_a_dead_rank_is_named_with_its_cause():
@@ -107,7 +140,7 @@ def test_a_dead_rank_is_named_with_its_cause():
     worker = seen(
         unit={"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}, cause=why, container=None
     )
-    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, silent("refused"), rdma=False)
+    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, silent("refused"), hcas={})
     assert [v.ok for v in verdicts] == [True, False, False]
     assert verdicts[1].reason == "free memory: ValueError: Free memory"
     assert verdicts[1].fix == "stop something"
@@ -124,7 +157,7 @@ def test_a_rank_that_ended_with_exit_code_0_has_died():
 
 def test_an_active_unit_without_a_container_is_no_rank():
     hollow = seen(container=None)
-    verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, rdma=False)[0]
+    verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, hcas={})[0]
     assert (verdict.ok, verdict.measured) == (False, "active, without a running container")
 
 
@@ -136,7 +169,7 @@ def test_a_canary_that_failed_never_passes_whatever_its_figures_say():
 
 def test_a_pair_that_is_not_ready_in_time_says_how_far_it_came():
     found = {"a": seen(phase="loading weights"), "b": seen()}
-    canary_verdict = serve.verdicts(["a", "b"], found, silent("Connection refused"), rdma=False)[-1]
+    canary_verdict = serve.verdicts(["a", "b"], found, silent("Connection refused"), hcas={})[-1]
     assert canary_verdict.reason == "Connection refused; the head was at: loading weights"
     assert canary_verdict.blocks
 

@@ -268,7 +268,6 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_by_host": by_host,
     "twinspark_fabric": fabric_of,
     "twinspark_unpinned": unpinned,
-    "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_unit_word": engine.unit_word,
     "twinspark_files_digest": files_digest,
 }

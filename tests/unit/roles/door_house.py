@@ -37,7 +37,7 @@ PLAY = """
     twinspark_weights_repo: a/b
     twinspark_weights_revision: c
   tasks:
-    - ansible.builtin.include_role: {name: vllm_serve, tasks_from: write}
+    - ansible.builtin.include_role: {name: vllm_serve, tasks_from: "{{ entry }}"}
 """
 VERIFY = """
 - ansible.builtin.assert:
@@ -122,12 +122,14 @@ class House:
         # The settings of the role common, without its tasks and derived facts: the play gives these.
         shutil.copytree(ROOT / "roles/common/defaults", folder / "roles/common/defaults")
         role = folder / "roles/vllm_serve/tasks"
-        block = next(task["block"] for task in yaml.safe_load((role / "door.yml").read_text()) if "block" in task)
-        tasks = [task for task in block if task["name"].removeprefix("door | ") in WRITING]
+        tasks = [task for task in block_of(role / "door.yml") if task["name"].removeprefix("door | ") in WRITING]
         assert len(tasks) == len(WRITING)
         for task in tasks:
             task.pop("notify", None)
         (role / "write.yml").write_text(VERIFY + yaml.safe_dump(tasks, sort_keys=False))
+        start, *asking = block_of(role / "open.yml")
+        assert "twinspark_unit" in start
+        (role / "knock.yml").write_text(yaml.safe_dump(asking, sort_keys=False))
         (folder / "play.yml").write_text(PLAY)
         (folder / "ansible.cfg").write_text(f"[defaults]\nfilter_plugins = {ROOT}/filter_plugins\nroles_path = roles\n")
 
@@ -138,9 +140,9 @@ class House:
             path.write_text(keys[client] + "\n")
         self.settings["vllm_serve_expose_keys"] = {client: str(path) for client, path in paths.items()}
 
-    def write(self, check: bool = True, **more: Any) -> str:
-        """What the role writes; Ansible's output."""
-        (self.folder / "given.yml").write_text(yaml.safe_dump({**self.settings, **more}))
+    def write(self, check: bool = True, tasks: str = "write", **more: Any) -> str:
+        """The role's tasks that write the files, or those that ask at the door; Ansible's output."""
+        (self.folder / "given.yml").write_text(yaml.safe_dump({**self.settings, "entry": tasks, **more}))
         argv = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "--diff", "-vvv"]
         done = subprocess.run(
             [*argv, "play.yml", "-e", "@given.yml"], cwd=self.folder, capture_output=True, text=True, check=False
@@ -227,6 +229,11 @@ class House:
         except ValueError:
             told = text
         return answer.status, told, {name.lower(): value for name, value in answer.getheaders()}
+
+
+def block_of(path: Path) -> list[dict[str, Any]]:
+    """The tasks of the first block of a file."""
+    return next(task["block"] for task in yaml.safe_load(path.read_text()) if "block" in task)
 
 
 def command(pid: int) -> bytes:

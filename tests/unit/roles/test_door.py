@@ -193,6 +193,16 @@ def test_the_log_names_the_client_and_neither_key_nor_query_are_anywhere(house, 
     assert not [line for line in seen if ALICE.encode() in line or BOB.encode() in line]
 
 
+def test_the_role_itself_asks_with_and_without_a_key(house, engine):
+    said = house.write(tasks="knock")
+    assert [(path, "Authorization" in headers) for _, path, headers, _ in engine.asked] == [("/v1/models", False)]
+    assert ALICE not in said
+    (house.folder / "other.key").write_text("nobody-0123456789-0123456789")
+    said = house.write(check=False, tasks="knock", vllm_serve_expose_keys={"alice": str(house.folder / "other.key")})
+    assert "answers 401 without a key, where 401 is right, and 401 with one, where 200 or 405 is" in said
+    assert "nobody-0123456789" not in said
+
+
 def test_what_is_written_twice_is_the_same(house):
     before = {path.name: path.read_bytes() for path in house.etc.iterdir()}
     assert "changed=0" in house.write()

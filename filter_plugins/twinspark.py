@@ -39,7 +39,7 @@ from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
-from ansible.module_utils.twinspark.serving import serve
+from ansible.module_utils.twinspark.serving import door, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
 from ansible.module_utils.twinspark.weights import hubcache
@@ -232,6 +232,11 @@ def files_digest(paths: Iterable[str]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in map(Path, sorted(paths))}
 
 
+def absent(paths: Iterable[str]) -> list[str]:
+    """Files that are not there, on the controller."""
+    return [path for path in paths if not Path(path).expanduser().is_file()]
+
+
 JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_paths": fabric.paths_of,
     "twinspark_preflight": preflight.judge,
@@ -264,6 +269,9 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_serve_memory": serve_memory,
     "twinspark_serve_reasons": serve.restart_reasons,
     "twinspark_serve_proof": serve_proof,
+    "twinspark_door": door.opening,
+    "twinspark_door_certificate": door.certificate,
+    "twinspark_door_unnamed": door.unnamed,
     "twinspark_eval_plan": evaluation.plan,
     "twinspark_eval_incomplete": evaluation.incomplete,
     "twinspark_bench_plan": bench.plan,
@@ -272,10 +280,11 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_by_host": by_host,
     "twinspark_fabric": fabric_of,
     "twinspark_unpinned": unpinned,
-    "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_unit_word": engine.unit_word,
     "twinspark_cache_key": engine.cache_key,
     "twinspark_files_digest": files_digest,
+    "twinspark_absent": absent,
+    "twinspark_door_pattern": door.pattern,
 }
 
 

@@ -20,7 +20,6 @@ options:
   max_tokens: {description: Length of the answer., type: int, default: 32}
   min_tokens: {description: Tokens that count as alive., type: int, default: 1}
   timeout: {description: Seconds within which the answer must be there., type: int, default: 120}
-  key_file: {description: "Environment file on the host with VLLM_API_KEY; empty for none.", type: str, default: ""}
   rails: {description: Rails of this host as the fabric has them., type: list, elements: dict, default: []}
 attributes:
   check_mode: {support: full}
@@ -67,18 +66,8 @@ ARGUMENTS: dict[str, Any] = {
     "max_tokens": {"type": "int", "default": 32},
     "min_tokens": {"type": "int", "default": 1},
     "timeout": {"type": "int", "default": 120},
-    "key_file": {"type": "str", "default": "", "no_log": False},
     "rails": {"type": "list", "elements": "dict", "default": []},
 }
-
-
-def key_of(path: str) -> str:
-    """The API key of an environment file, empty for none."""
-    for line in Path(path).read_text().splitlines() if path else []:
-        name, _, value = line.partition("=")
-        if name == "VLLM_API_KEY":
-            return value
-    return ""
 
 
 def read_counters(rails: tuple[Rail, ...]) -> dict[str, dict[str, int]]:
@@ -98,8 +87,6 @@ def ask(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The parsed answer, or an empty one and the error."""
     headers = {"Content-Type": "application/json"}
     try:
-        if key := key_of(params["key_file"]):
-            headers["Authorization"] = f"Bearer {key}"
         body = json.dumps(canary.request(params["model"], params["prompt"], params["max_tokens"])).encode()
         question = urllib.request.Request(f"{params['url']}/v1/chat/completions", body, headers)  # noqa: S310
         with urllib.request.urlopen(question, timeout=params["timeout"]) as answer:  # noqa: S310

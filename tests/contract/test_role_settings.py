@@ -14,7 +14,7 @@ from ansible.module_utils.twinspark.evaluation import bench
 from ansible.module_utils.twinspark.inventory import fabric, preflight
 from ansible.module_utils.twinspark.inventory.rules import STAGES, profile_keys
 from ansible.module_utils.twinspark.rdma import plan
-from ansible.module_utils.twinspark.serving import argv
+from ansible.module_utils.twinspark.serving import argv, door
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parent.name for path in (ROOT / "roles").glob("*/meta"))
@@ -57,8 +57,9 @@ def options_in(options: dict[str, Any], above: str = "") -> list[tuple[str, dict
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "common"])
 def test_every_setting_of_a_role_is_read_in_it(role):
     text = text_of(role, *CODE)
-    if role == "vllm_serve":  # it collects its settings by their prefix; what becomes of them is in Engine
+    if role == "vllm_serve":  # it collects its settings by their prefix; what becomes of them is in Engine and Door
         collected = [f"vllm_serve_{name}" for name in argv.Engine.__dataclass_fields__]
+        collected += [f"vllm_serve_expose_{name}" for name in door.Door.__dataclass_fields__]
         flags = [name for name in settings_of(role) if name.startswith("vllm_serve_flag_")]
         text = " ".join([text, *collected, *flags])
     assert [name for name in settings_of(role) if not reads(text, name)] == []

@@ -56,8 +56,7 @@ class Settings:
     """What is measured, and where. concurrency: requests at a time, a case each. diversity: kinds of prompts, each with
     diversity_concurrency requests at a time. prompts_per_stream: for each request at a time.
 
-    container, unit: the engine's. model: its name at the endpoint. env_file: with the endpoint's key, or empty.
-    power_interval: seconds between two samples.
+    container, unit: the engine's. model: its name at the endpoint. power_interval: seconds between two samples.
     """
 
     concurrency: tuple[int, ...]
@@ -70,7 +69,6 @@ class Settings:
     unit: str
     model: str
     base_url: str
-    env_file: str = ""
     power_interval: float = 5
 
     @classmethod
@@ -101,7 +99,6 @@ class Plan:
     container: str
     unit: str
     base_url: str
-    env_file: str
     power_interval: float
     cases: tuple[Planned, ...]
 
@@ -181,7 +178,6 @@ def plan(settings: Settings, folder: str) -> Plan:
         container=settings.container,
         unit=settings.unit,
         base_url=settings.base_url,
-        env_file=settings.env_file,
         power_interval=settings.power_interval,
         cases=tuple(
             Planned(

@@ -30,8 +30,8 @@ CONSISTENT = "score consistent with the published one"
 class Settings:
     """What is asked, and how. A setting that is null is left to Inspect; times are in seconds.
 
-    model: as served. questions: of the whole task. limit: only the first so many. Secrets are not among them: the key
-    and the address are in the environment.
+    model: as served. questions: of the whole task. limit: only the first so many. The endpoint's address is in the
+    environment.
     """
 
     task: str

@@ -25,7 +25,6 @@ RENAMED = {
     "hf_weights_owner": "twinspark_user",
     "hf_weights_repo": "twinspark_weights_repo",
     "hf_weights_revision": "twinspark_weights_revision",
-    "inspect_eval_api_key_file": "twinspark_endpoint_key_file",
     "inspect_eval_model": "twinspark_served_name",
     "inspect_eval_user": "twinspark_user",
     "peer_ssh_key_path": "twinspark_peer_key_path",
@@ -33,13 +32,10 @@ RENAMED = {
     "peer_ssh_user": "twinspark_user",
     "preflight_memory_gib": "twinspark_memory_gib",
     "preflight_weights_dir": "twinspark_hub_home",
-    "vllm_bench_api_key_file": "twinspark_endpoint_key_file",
     "vllm_bench_model": "twinspark_served_name",
     "vllm_image_commit": "twinspark_image_commit",
     "vllm_image_name": "twinspark_image_name",
-    "vllm_serve_api_key_file": "twinspark_endpoint_key_file",
     "vllm_serve_gpu_memory_utilization": "twinspark_gpu_memory_utilization",
-    "vllm_serve_host": "twinspark_endpoint_host",
     "vllm_serve_hub_dir": "twinspark_hub_home",
     "vllm_serve_master_port": "twinspark_master_port",
     "vllm_serve_memory_gib": "twinspark_memory_gib",
@@ -47,6 +43,18 @@ RENAMED = {
     "vllm_serve_model_revision": "twinspark_weights_revision",
     "vllm_serve_port": "twinspark_endpoint_port",
     "vllm_serve_served_name": "twinspark_served_name",
+}
+# Settings that are gone and that no other one replaces by itself, with what to do instead.
+NO_KEY = "what asks on the head needs no key: remove it"
+LOOPBACK = "the engine listens on loopback only: remove it, and to let others ask set vllm_serve_expose"
+CLIENTS = "a key belongs to a client of vllm_serve_expose now: move its path into vllm_serve_expose_keys, after a name"
+GONE = {
+    "inspect_eval_api_key_file": NO_KEY,
+    "twinspark_endpoint_host": LOOPBACK,
+    "twinspark_endpoint_key_file": CLIENTS,
+    "vllm_bench_api_key_file": NO_KEY,
+    "vllm_serve_api_key_file": CLIENTS,
+    "vllm_serve_host": LOOPBACK,
 }
 # Prefixes whose variables belong to this project although no role has that name.
 OWN_PREFIX = "twinspark_"
@@ -250,6 +258,9 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
             continue
         if name in RENAMED:
             found.append(f"the variable {name} is called {RENAMED[name]} now: rename it")
+            continue
+        if name in GONE:
+            found.append(f"the variable {name} is gone, for {GONE[name]}")
             continue
         ours = is_ours(name, known.roles)
         near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)

@@ -23,6 +23,8 @@ FLAG = "flag_"
 IMAGE_ID = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}\Z")
 CACHE_KEY = re.compile(r"[0-9a-f]{12}\Z")
 NO_IMAGE = "image-not-built-yet"
+# Never another: vLLM knows a key for /v1 only, and /pause or /invocations would be open. Others come by the door.
+LISTEN = "127.0.0.1"
 
 
 class EngineError(ValueError):
@@ -55,7 +57,6 @@ class Engine:
     gpu_memory_utilization: float | None
     master_addr: str
     master_port: int
-    host: str
     port: int
     env: Mapping[str, str | int | float]
     docker_options: tuple[str, ...]
@@ -69,8 +70,6 @@ class Engine:
     rdma: bool
     close_rendezvous: bool
     env_file: str
-    secret_env_file: str
-    secret_digest: str
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any], where: str = "vllm_serve") -> Self:
@@ -150,11 +149,6 @@ def problems(engine: Engine, ranks: int) -> list[str]:
     for twice in sorted(listed & set(flags)):
         setting = f"vllm_serve_{FLAG}{flags[twice]}"
         found.append(f"{twice} is set twice, by {setting} and in vllm_serve_args: remove one of them")
-    if engine.host not in ("127.0.0.1", "::1", "localhost") and not engine.secret_env_file:
-        found.append(
-            f"the endpoint would listen on {engine.host} without a key: set twinspark_endpoint_key_file, "
-            "or leave twinspark_endpoint_host at 127.0.0.1"
-        )
     return found
 
 
@@ -171,7 +165,7 @@ def engine_argv(engine: Engine, rank: int, ranks: int) -> list[str]:
     if ranks > 1:
         argv += ["--distributed-executor-backend", "mp", "--nnodes", str(ranks), "--node-rank", str(rank)]
         argv += ["--master-addr", engine.master_addr, "--master-port", str(engine.master_port)]
-    argv += ["--headless"] if rank else ["--host", engine.host, "--port", str(engine.port)]
+    argv += ["--headless"] if rank else ["--host", LISTEN, "--port", str(engine.port)]
     return argv
 
 
@@ -232,7 +226,6 @@ def docker_argv(engine: Engine, argv: Sequence[str], mark: str) -> list[str]:
     run += confinement(engine)
     run += list(engine.docker_options)
     run += ["--env-file", engine.env_file]
-    run += ["--env-file", engine.secret_env_file] if engine.secret_env_file else []
     for volume in engine.volumes:
         run += ["--volume", volume]
     return [*run, "--entrypoint", "", engine.image, *argv]
@@ -272,14 +265,11 @@ def rendezvous_interfaces(engine: Engine, entry: Host, ranks: int) -> list[str]:
 
 
 def plan(engine: Engine, entry: Host, ranks: int) -> RankPlan:
-    """What one host shall run.
-
-    The secret is in the digest by its own digest only, so that a new key restarts the pair and none is written.
-    """
+    """What one host shall run."""
     argv = engine_argv(engine, entry.rank, ranks)
     env = rank_env(engine, entry)
     bare = docker_argv(engine, argv, "")
-    mark = digest({"run": bare, "env": env, "secret": engine.secret_digest}).removeprefix("sha256:")
+    mark = digest({"run": bare, "env": env}).removeprefix("sha256:")
     return RankPlan(
         rank=entry.rank,
         ranks=ranks,

@@ -13,12 +13,6 @@ from .rank import Memory, Named, Nccl, Rank, Unit
 GIB = 1 << 30
 
 
-def endpoint_url(host: str, port: int | str) -> str:
-    """Where the head finds its own endpoint, which listens on *host*: an address of every kind, as a URL has it."""
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is told to listen on
-    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
-
-
 def unit_commands(name: str, unit: Unit, state: str, enabled: bool | None) -> list[list[str]]:
     """systemctl's argv lists that bring a unit to `state`; empty when it is there.
 

@@ -9,16 +9,16 @@ import pytest
 
 @pytest.fixture
 def endpoint():
-    """An endpoint that answers one token, to whom brings the key."""
+    """An endpoint that answers one token, to who asks without a key."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            known = self.headers.get("Authorization") == "Bearer hidden"
-            self.send_response(200 if known else 401)
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known = asked["model"] == "m" and "Authorization" not in self.headers
+            self.send_response(200 if known else 404)
             self.end_headers()
             answer = {"usage": {"completion_tokens": 1}, "choices": [{"message": {"content": "Paris"}}]}
-            self.wfile.write(json.dumps(answer if known else {"error": "who?"}).encode())
+            self.wfile.write(json.dumps(answer if known else {"error": "what?"}).encode())
 
         def log_message(self, *_):
             pass
@@ -30,16 +30,12 @@ def endpoint():
     server.server_close()
 
 
-def test_the_canary_brings_the_key_and_tells_nobody(run_module, endpoint, tmp_path):
-    key = tmp_path / "key.env"
-    key.write_text("VLLM_API_KEY=hidden\n")
-    question = {"url": endpoint, "model": "m", "prompt": "?", "expect": "paris"}
-    heard = run_module("twinspark_canary", key_file=str(key), **question)
+def test_tokens_are_an_answer_and_an_error_is_none(run_module, endpoint):
+    heard = run_module("twinspark_canary", url=endpoint, model="m", prompt="?", expect="paris")
     assert (heard["canary"]["ok"], heard["canary"]["tokens"], heard["changed"]) == (True, 1, False)
-    assert "hidden" not in json.dumps(heard)
-    refused = run_module("twinspark_canary", **question)["canary"]
+    refused = run_module("twinspark_canary", url=endpoint, model="other", prompt="?")["canary"]
     assert not refused["ok"]
-    assert refused["error"].startswith("HTTP 401")
+    assert refused["error"].startswith("HTTP 404")
 
 
 def test_no_endpoint_is_an_answer_and_no_failure(run_module):

@@ -144,3 +144,9 @@ def test_what_needs_no_restart_is_not_in_the_digest(render):
     plain, other = render(0), render(0, vllm_serve_restart_delay=31, vllm_serve_close_rendezvous=False)
     assert plain["twinspark-vllm.service"] != other["twinspark-vllm.service"]
     assert plain["plan"]["digest"] == other["plan"]["digest"]
+
+
+def test_opening_a_door_restarts_no_engine(render):
+    door = {"vllm_serve_expose": True, "vllm_serve_expose_addresses": ["10.1.1.1"], "vllm_serve_expose_port": 1}
+    plain, exposed = render(0), render(0, **door, vllm_serve_expose_keys={"alice": "/nowhere"})
+    assert plain == exposed

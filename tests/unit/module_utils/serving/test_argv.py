@@ -45,14 +45,11 @@ def base(**settings):
         "gpu_memory_utilization": None,
         "master_addr": "192.168.177.11",
         "master_port": 29501,
-        "host": "127.0.0.1",
         "port": 8000,
         "env": {},
         "docker_options": [],
         "volumes": [],
         "env_file": "/etc/twinspark/vllm.env",
-        "secret_env_file": "",
-        "secret_digest": "",
     }
     return engine.Engine.from_json({**known, **settings})
 
@@ -82,7 +79,6 @@ def test_docker_argv_of_a_spark():
         base(
             docker_options=["--gpus=all", "--device=/dev/infiniband"],
             shm_size="64g",
-            secret_env_file="/etc/twinspark/vllm-secret.env",
             volumes=["/home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro"],
         ),
         ["vllm", "serve"],
@@ -92,7 +88,6 @@ def test_docker_argv_of_a_spark():
         "/usr/bin/docker run --rm --init --name twinspark-vllm --label io.twinspark.engine=abc --log-driver none "
         "--network host --ipc host --security-opt no-new-privileges --cap-drop ALL --cap-add DAC_OVERRIDE "
         "--pids-limit 16384 --oom-score-adj 500 --gpus=all --device=/dev/infiniband --env-file /etc/twinspark/vllm.env "
-        "--env-file /etc/twinspark/vllm-secret.env "
         "--volume /home/spark/.cache/huggingface/hub:/root/.cache/huggingface/hub:ro "
         f"--entrypoint '' {IMAGE} vllm serve"
     )
@@ -197,8 +192,8 @@ def test_systemd_reads_the_word_as_it_was_meant(word, text):
     [
         ({}, 3, "the profile is for 2 ranks"),
         ({"image": ""}, 2, "the head does not have the image: run `twinspark apply --stage image`"),
-        ({"host": "0.0.0.0"}, 2, "would listen on 0.0.0.0 without a key"),
         ({"args": ["--port", "1"]}, 2, "--port is among the engine's arguments"),
+        ({"args": ["--host=0.0.0.0"]}, 2, "--host is among the engine's arguments"),
         ({"flag_port": 1}, 2, "--port is among the engine's arguments"),
         ({"flag_max_model_len": 9}, 2, "--max-model-len is set twice, by vllm_serve_flag_max_model_len and in"),
         ({"args": ["--api-key=secret"]}, 2, "--api-key is among the engine's arguments"),
@@ -207,10 +202,6 @@ def test_systemd_reads_the_word_as_it_was_meant(word, text):
 def test_what_cannot_work_is_told_before_the_start(settings, ranks, sentence):
     (problem,) = engine.problems(base(**settings), ranks)
     assert sentence in problem
-
-
-def test_a_listening_endpoint_with_a_key_is_no_problem():
-    assert not engine.problems(base(host="0.0.0.0", secret_env_file="/k"), 2)
 
 
 @pytest.mark.parametrize(
@@ -239,13 +230,13 @@ def test_a_missing_setting_is_named():
         {"image": "sha256:other"},
         {"capabilities": []},
         {"env": {"A": "1"}},
-        {"secret_digest": "x"},
+        {"port": 8001},
         {"args": []},
         {"ipc": "private"},
     ],
 )
 def test_whatever_would_run_otherwise_changes_the_digest(settings):
-    assert engine.plan(base(), WORKER, 2).digest != engine.plan(base(**settings), WORKER, 2).digest
+    assert engine.plan(base(), HEAD, 2).digest != engine.plan(base(**settings), HEAD, 2).digest
 
 
 def test_rank_0_closes_its_rendezvous_and_no_other_rank_has_any():

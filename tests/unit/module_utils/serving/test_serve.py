@@ -199,19 +199,3 @@ def test_the_evidence_shows_each_rank():
     assert shown["a"].unit == "active"
     assert shown["a"].pid == 7
     assert shown["a"].ranks == (rank.Named(0, 2, "x"),)
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:8000"),
-        ("0.0.0.0", "http://127.0.0.1:8000"),
-        ("10.0.0.5", "http://10.0.0.5:8000"),
-        ("spark1.local", "http://spark1.local:8000"),
-        ("::1", "http://[::1]:8000"),
-        ("::", "http://[::1]:8000"),
-        ("fd00::5", "http://[fd00::5]:8000"),
-    ],
-)
-def test_the_head_finds_its_endpoint_wherever_it_listens(host, url):
-    assert serve.endpoint_url(host, 8000) == url

@@ -93,6 +93,10 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
         list[str] | None,
         typer.Option(metavar="STAGE", help="Go on without this stage's proof; the report says so loudly."),
     ] = None,
+    interrupt: Annotated[
+        bool,
+        typer.Option("--interrupt", help="Restart the pair for a change even while requests run or a job is at work."),
+    ] = False,
     verbose: Verbose = 0,
     ask_become: AskBecome = False,
 ) -> None:
@@ -101,6 +105,8 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     variables = precheck.extra_vars(extra or [])
     if override:
         variables["twinspark_override"] = precheck.stages(override)
+    if interrupt:
+        variables["vllm_serve_interrupt"] = True
     line = verbs.site_stages(place.content)
     chosen = choose(line, stage or [], from_, to)
     playbooks = [place.playbook(name) for name in chosen] or [place.content / "site.yml"]

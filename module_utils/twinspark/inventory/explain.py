@@ -21,6 +21,7 @@ ACTIONS = {
     "twinspark_inventory": INVENTORY,
     "ansible.builtin.validate_argument_spec": INVENTORY,
     "twinspark_gate": GATE,
+    "twinspark_consent": GATE,
     "twinspark_proof": GATE,
 }
 # Ansible puts these before a message; they say nothing.

@@ -49,13 +49,18 @@ Unit = Mapping[str, str]  # systemd's properties, those of SHOW
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """The rank's container. digest: of what it was started to run; pid: null when it does not run."""
+    """The rank's container. digest: of what it was started to run; pid: null when it does not run.
+
+    command, env: what runs in it, the environment as NAME=value lines with those of the image.
+    """
 
     id: str
     image_id: str | None
     digest: str | None
     pid: int | None
     started: str | None
+    command: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +147,15 @@ def container(text: str, label: str) -> Container | None:
     if not isinstance(found, list) or not found:
         return None
     state = found[0].get("State") or {}
+    config = found[0].get("Config") or {}
     return Container(
         id=found[0]["Id"],
         image_id=found[0].get("Image"),
-        digest=((found[0].get("Config") or {}).get("Labels") or {}).get(label),
+        digest=(config.get("Labels") or {}).get(label),
         pid=state.get("Pid") if state.get("Running") else None,
         started=state.get("StartedAt"),
+        command=tuple(config.get("Cmd") or ()),
+        env=tuple(config.get("Env") or ()),
     )
 
 

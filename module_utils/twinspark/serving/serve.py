@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..proof.values import Measurement, Requirement, Verdict
+from .argv import RankPlan
 from .canary import Canary
+from .changes import changes
 from .rank import Memory, Named, Nccl, Rank, Unit
 
 GIB = 1 << 30
@@ -55,7 +57,10 @@ def memory_verdict(host: str, memory: Memory, utilization: float | None, memory_
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the pair has to be restarted: what is on a host, and what should be."""
+    """Why the pair has to be restarted: what is on a host, and what should be.
+
+    name: unit, image, canary; a flag (--max-num-seqs) or a variable; digest where what differs has no name of its own.
+    """
 
     host: str
     name: str
@@ -63,10 +68,13 @@ class Reason:
     desired: str
 
 
-def restart_reasons(hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary) -> list[Reason]:
+def restart_reasons(
+    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, plans: Mapping[str, RankPlan]
+) -> list[Reason]:
     """Why the pair has to be restarted; empty when it runs as it should.
 
-    `hosts` in rank order, `found` what was seen on each host, `canary` what the head answered.
+    `hosts` in rank order, `found` what was seen on each host, `canary` what the head answered, `plans` what each
+    host shall run.
     """
     reasons = []
     for host in hosts:
@@ -79,11 +87,23 @@ def restart_reasons(hosts: Sequence[str], found: Mapping[str, Rank], canary: Can
             ("digest", runs.digest if runs else None, rank.desired),
         ):
             if current != wanted:
-                reasons.append(Reason(host, name, current, wanted))
+                named = differences(host, rank, plans[host]) if name == "digest" else []
+                reasons += named or [Reason(host, name, current, wanted)]
                 break
     if not reasons and not canary.ok:
         reasons.append(Reason(hosts[0], "canary", canary.error, "tokens in time"))
     return reasons
+
+
+def differences(host: str, rank: Rank, plan: RankPlan) -> list[Reason]:
+    """The flags and variables by which a running rank is another than the one that is wanted; empty where none is."""
+    runs = rank.container
+    if runs is None:
+        return []
+    return [
+        Reason(host, change.name, change.current, change.desired)
+        for change in changes(runs.command, runs.env, plan.argv, plan.env)
+    ]
 
 
 def death(rank: Rank) -> tuple[str, str]:

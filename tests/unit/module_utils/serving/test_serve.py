@@ -7,6 +7,7 @@ import pytest
 from ansible.module_utils.twinspark.inventory.fabric import Rail
 from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
 from ansible.module_utils.twinspark.serving import canary, rank, serve
+from ansible.module_utils.twinspark.serving.argv import RankPlan
 
 from tests.support import cases
 
@@ -36,6 +37,9 @@ def seen(**changes):
     return rank.Rank.from_json({**known, **changes})
 
 
+PLAN = RankPlan(
+    rank=0, ranks=2, argv=[], env={}, run=[], digest="e", rendezvous_interfaces=[], problems=[]
+)  # fmt: skip
 ALIVE = canary.Canary(ok=True, error="", tokens=9, seconds=1.5, tokens_per_second=6.0)
 
 
@@ -58,8 +62,17 @@ def silent(error):
     ],
 )
 def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
-    found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, heard)
+    found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, heard, {"a": PLAN, "b": PLAN})
     assert [(r.host, r.name) for r in found] == reasons
+
+
+def test_a_changed_flag_is_named_and_not_the_digest():
+    runs = {"command": ["vllm", "serve", "/m", "--max-num-seqs", "2"], "env": ["A=1", "B=2"]}
+    container = {"id": "c", "digest": "d", "image_id": "i", "pid": 7, "started": None, **runs}
+    found = {"a": seen(container=container, desired="e"), "b": seen()}
+    plan = dataclasses.replace(PLAN, argv=["vllm", "serve", "/m", "--max-num-seqs", "8"], env={"A": "1"})
+    told = serve.restart_reasons(["a", "b"], found, ALIVE, {"a": plan, "b": plan})
+    assert told == [serve.Reason("a", "--max-num-seqs", "2", "8")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+"""What the supervisor of the pair says, as the roles need it: read from the text of its state."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from ..proof.json_form import ShapeError, from_json
+from .pair import DOWN, UP, Kind, State, Wish
+
+SETTLED = (*UP, *DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Supervised:
+    """kind: absent where no supervisor has written anything. since: Unix time. wish: ID of the one that it follows.
+
+    restarts: counted ones since the last long service. settled: it serves or is down, by the wish that was asked for.
+    """
+
+    kind: Literal["absent"] | Kind = "absent"
+    sentence: str = "no supervisor has written its state"
+    why: str = ""
+    since: float | None = None
+    restarts: int = 0
+    wish: str = ""
+    settled: bool = False
+
+    @property
+    def up(self) -> bool:
+        """Whether the pair makes tokens."""
+        return self.kind in UP
+
+    @property
+    def down(self) -> bool:
+        """Whether nothing runs, and nothing will be started without a wish."""
+        return self.kind in DOWN or self.kind == "absent"
+
+
+def said(text: str) -> Supervised:
+    """From the text of state.json; `absent` for an empty or unreadable one, which the supervisor itself puts aside."""
+    try:
+        given = json.loads(text)
+        state = from_json(State, given["state"], "state")
+        sentence = str(given["sentence"])
+    except (ShapeError, ValueError, KeyError, TypeError):
+        return Supervised()
+    wish = state.wish.id if state.wish else ""
+    return Supervised(state.kind, sentence, state.why, state.since, state.restarts, wish)
+
+
+def needs_wish(verb: str, old: Wish, found: Supervised) -> bool:
+    """Whether a new wish has to be written for the verb: not where the standing one is followed, or about to be."""
+    if verb == "restart":
+        return True
+    if verb == "stop":
+        return old.verb != "stop"
+    # A pair that was given up, after this wish was taken, starts by a new one only.
+    return old.verb == "stop" or (found.wish == old.id and found.kind in DOWN)

@@ -35,14 +35,14 @@ def step(state: State, seen: Seen, limits: Limits) -> Stepped:
     """One step. The state goes to disk before anything is done: a start is never counted too late."""
     state, alive = _aged(state, seen, limits)
     if seen.wish and (state.wish is None or seen.wish.id != state.wish.id):
-        return _obey(state, seen)
+        return _obey(state, seen, limits)
     if state.kind in DOWN:
         return _stay_down(state, seen)
     state = replace(state, ranks=faults.known_now(state, seen))
     if state.kind in LAUNCHING and state.stage not in ("workers", "head", "ready"):
         return launch(state, seen, limits)
     if why := faults.gone(state, seen):
-        return _reboot(state, seen, why) if _in_order(state, seen) else _fault(state, seen, limits, why)
+        return _reboot(state, seen, limits, why) if _in_order(state, seen) else _fault(state, seen, limits, why)
     if state.kind in LAUNCHING and not (alive and state.stage == "ready"):
         return _launch(state, seen, limits)
     if state.kind == "stuck" and not alive:
@@ -140,9 +140,10 @@ def _in_order(state: State, seen: Seen) -> bool:
     return bool(known and seen.head.reachable and known.boot_id == state.farewell != seen.head.boot_id)
 
 
-def _reboot(state: State, seen: Seen, why: str) -> Stepped:
+def _reboot(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
     """Start again after an orderly reboot of the head: not counted, and there is no log to read."""
-    return at(replace(_turn(state, seen, "starting"), why=why, counted=False, pause=0.0), "stop"), ()
+    fresh = replace(_turn(state, seen, "starting"), why=why, counted=False, pause=0.0)
+    return launch(at(fresh, "stop"), seen, limits)
 
 
 def _fault(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
@@ -162,7 +163,7 @@ def _without_logs(seen: Seen) -> Seen:
     return replace(seen, hosts=tuple(replace(host, log=None) for host in seen.hosts))
 
 
-def _obey(state: State, seen: Seen) -> Stepped:
+def _obey(state: State, seen: Seen, limits: Limits) -> Stepped:
     """A new wish of the owner's. What runs is left alone by a `start`; whatever starts the pair has a new count."""
     wish = seen.wish
     assert wish is not None  # noqa: S101 - the caller has looked
@@ -178,7 +179,7 @@ def _obey(state: State, seen: Seen) -> Stepped:
         fresh = replace(fresh, ranks=adopted, ready=0.0, work=None, frozen=0.0, refused="", quiet=HOUR)
         fresh = at(fresh, "ready", "adopting the ranks that run")
         return replace(fresh, ranks=faults.known_now(fresh, seen)), ()
-    return at(fresh, "stop"), ()
+    return launch(at(fresh, "stop"), seen, limits)
 
 
 def _runs(seen: Seen) -> bool:

@@ -430,8 +430,7 @@ class Pairs(RuleBasedStateMachine):
             self.service += seconds
             self.starts = 0 if self.service >= play.limits.service_hours * 3600 else self.starts
         self.act(state, actions, seen)
-        play.state = again(state)
-        assert play.state == state
+        play.state = state
 
     def gone(self):
         """Whether a rank of the present start is truly gone, be it seen or not."""
@@ -589,9 +588,11 @@ class Pairs(RuleBasedStateMachine):
     @rule()
     def all_is_well_again(self):
         self.world.heal()
-        for _ in range(1200):
-            self.tick(5.0)
-        kind = self.play.state.kind
+        for _ in range(600):
+            self.tick(10.0)
+            kind = self.play.state.kind
+            if self.world.generates and kind in UP or kind in pair.DOWN and not self.play.state.stage:
+                break
         if kind in UP:
             assert self.world.generates
         else:
@@ -601,7 +602,8 @@ class Pairs(RuleBasedStateMachine):
     @invariant()
     def it_can_be_said(self):
         assert pair.sentence(self.play.state, self.play.limits)
+        assert again(self.play.state) == self.play.state
 
 
 TestPairs = Pairs.TestCase
-TestPairs.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPairs.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -202,7 +202,9 @@ def test_it_gives_up_after_so_many_restarts_and_says_why_and_only_a_wish_starts_
     play.until("given_up")
     play.run(60)
     assert [action.host for action in play.done if action.verb == "start"] == ["spark2", "spark1"] * 4
-    assert play.state.why.startswith("restarted 3 times since the last 0.5 h of service; last: the rank on spark2 ended")
+    assert play.state.why.startswith(
+        "restarted 3 times since the last 0.5 h of service; last: the rank on spark2 ended"
+    )
     assert all(host.active == "inactive" for host in play.world.hosts)
     play.world.doomed, play.done = 0, []
     play.state = again(play.state)
@@ -560,7 +562,7 @@ class Pairs(RuleBasedStateMachine):
             # Unless something else is wrong with the pair at the same time, its start is free.
             self.free = True
         self.tick(30.0)
-        self.free = self.free or self.play.state.why == "spark1 was rebooted" and not self.play.state.counted
+        self.free = self.free or (self.play.state.why == "spark1 was rebooted" and not self.play.state.counted)
 
     @rule(name=names, on=st.booleans())
     def docker_is_stopped_or_started(self, name, on):
@@ -591,7 +593,7 @@ class Pairs(RuleBasedStateMachine):
         for _ in range(600):
             self.tick(10.0)
             kind = self.play.state.kind
-            if self.world.generates and kind in UP or kind in pair.DOWN and not self.play.state.stage:
+            if (self.world.generates and kind in UP) or (kind in pair.DOWN and not self.play.state.stage):
                 break
         if kind in UP:
             assert self.world.generates

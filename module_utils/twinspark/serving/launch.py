@@ -109,9 +109,11 @@ def _lacking(host: HostSeen, limits: Limits) -> str:
 def workers(state: State, seen: Seen) -> Stepped:
     """Wait for every worker's process, then start the head."""
     late = [host for host in seen.hosts[1:] if not faults.runs(state, host)]
-    if not late:
-        return start_head(state, seen)
-    return replace(state, phase=f"starting the rank on {faults.names(late)}"), ()
+    if late:
+        return replace(state, phase=f"starting the rank on {faults.names(late)}"), ()
+    if not seen.head.reachable:
+        return replace(state, phase=f"waiting for {seen.head.host}"), ()
+    return start_head(state, seen)
 
 
 def start_head(state: State, seen: Seen) -> Stepped:

@@ -78,9 +78,10 @@ class HostSeen:
     """One look at one host. reachable: false where it gave no answer, for the reason in `error`; nothing else is known.
 
     unit: systemd's properties, those of rank.SHOW. container: ID of the rank's container while it runs, empty where
-    there is none, null where Docker gave no answer. docker: whether Docker answers. missing: rails of this host that
-    are down. leftovers: segments of shared memory that an ended rank has left. power: watts of all GPUs, null where not
-    known. log: only where it was asked for.
+    there is none, null where Docker gave no answer. docker: whether Docker answers. addresses: of the interfaces that
+    are up; missing: rails of this host whose address is not among them. leftovers: segments of shared memory, and a
+    container, that an ended rank has left. power: watts of all GPUs, null where not known. log: only where it was asked
+    for.
     """
 
     host: str
@@ -92,6 +93,7 @@ class HostSeen:
     docker: bool = True
     processes: tuple[Process, ...] = ()
     memory: Memory | None = None
+    addresses: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     leftovers: int = 0
     power: float | None = None

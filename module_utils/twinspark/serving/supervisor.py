@@ -1,17 +1,18 @@
 """The supervisor of the served pair: `step(state, seen, limits)` gives the next state and what is to be done. Pure.
 
-* **Alive means tokens.** While the engine's counters move, nothing is restarted, however slow it is. While they stand and
-  nothing runs, or the engine says so, one token is asked for. Only when neither has come for `patience` seconds, in which
-  somebody waited for one, is the pair stuck; it is looked at once more before anything is stopped. /health is not asked.
+* **Alive means tokens.** While the engine's counters move, nothing is restarted, however slow it is. While they stand
+  and nothing runs, or the engine says so, one token is asked for. Only when neither has come for `patience` seconds, in
+  which somebody waited for one, is the pair stuck; it is looked at once more before anything is stopped. /health
+  decides nothing.
 * **A rank that is gone is a fault at once**: a unit that ended, with whatever exit code, a container or a named process
   of this start that is no more, a host that was rebooted. A host that can't be reached is none of these.
 * **All ranks go down and come up together**, head first down, head last up. See `launch`.
 * **A bound.** A start after a fault is counted when the ranks are told to start. After `restarts` of them without
   `service_hours` of service in between, the pair is given up: everything is stopped, and only a new wish starts it.
   The count is on disk: no end of the supervisor, of the head or of Docker resets it. A wish that starts the pair does.
-* **Reboots.** A rank is gone with its host, so the pair starts again when all hosts are there. That start is counted, for a
-  host that falls over time after time must not be driven on, and from here an orderly reboot of a peer looks the same.
-  One exception: where the head itself was shut down in order, which it remembers (`farewell`), the start is not counted.
+* **Reboots.** A rank is gone with its host, so the pair starts again when all hosts are there. That start is counted:
+  a host that falls over time after time must not be driven on, and from here an orderly reboot of a peer looks the
+  same. One exception: where the head itself was shut down in order, which it remembers (`farewell`), it is not counted.
 * **Memory under the floor** restarts even a pair that moves: a host of unified memory that runs out is lost with both.
 """
 
@@ -31,30 +32,30 @@ HOUR = 3600.0
 
 
 def step(state: State, seen: Seen, limits: Limits) -> Stepped:
-    """One step. What is to be done stands on disk, in the state, before it is done: a start is never counted too late."""
+    """One step. The state goes to disk before anything is done: a start is never counted too late."""
     state, alive = _aged(state, seen, limits)
     if seen.wish and (state.wish is None or seen.wish.id != state.wish.id):
-        return _obey(state, seen)
+        return _obey(state, seen, limits)
     if state.kind in DOWN:
         return _stay_down(state, seen)
     state = replace(state, ranks=faults.known_now(state, seen))
     if state.kind in LAUNCHING and state.stage not in ("workers", "head", "ready"):
         return launch(state, seen, limits)
     if why := faults.gone(state, seen):
-        return _reboot(state, seen, why) if _in_order(state, seen) else _fault(state, seen, limits, why)
-    if state.kind in LAUNCHING:
-        if alive and state.stage == "ready":
-            served = replace(_turn(state, seen, "serving"), frozen=0.0, served=0.0)
-            return _serve(served, seen, limits)
-        if why := overdue(state, seen, limits):
-            return _fault(state, seen, limits, why)
-        launched, actions = launch(state, seen, limits)
-        return _ask(launched, seen, limits, actions) if launched.stage == "ready" else (launched, actions)
-    if state.kind == "stuck":
-        if not alive:
-            return _fault(state, seen, limits, state.why)
-        state = replace(_turn(state, seen, "serving"), why="")
+        return _reboot(state, seen, limits, why) if _in_order(state, seen) else _fault(state, seen, limits, why)
+    if state.kind in LAUNCHING and not (alive and state.stage == "ready"):
+        return _launch(state, seen, limits)
+    if state.kind == "stuck" and not alive:
+        return _fault(state, seen, limits, state.why)
     return _serve(state, seen, limits)
+
+
+def _launch(state: State, seen: Seen, limits: Limits) -> Stepped:
+    """The ranks were told to start, and no token has come yet."""
+    if why := overdue(state, seen, limits):
+        return _fault(state, seen, limits, why)
+    launched, actions = launch(state, seen, limits)
+    return _ask(launched, seen, limits, actions) if launched.stage == "ready" else (launched, actions)
 
 
 def _aged(state: State, seen: Seen, limits: Limits) -> tuple[State, bool]:
@@ -96,6 +97,8 @@ def _turn(state: State, seen: Seen, kind: Kind) -> State:
 
 def _serve(state: State, seen: Seen, limits: Limits) -> Stepped:
     """The pair is up, and no rank is known to be gone."""
+    if state.kind not in UP:
+        state = replace(_turn(state, seen, "serving"), why="")
     low = faults.short_of_memory(seen, limits)
     state = replace(state, low=state.low + 1 if low else 0)
     if state.low >= LOW_LOOKS:
@@ -137,18 +140,18 @@ def _in_order(state: State, seen: Seen) -> bool:
     return bool(known and seen.head.reachable and known.boot_id == state.farewell != seen.head.boot_id)
 
 
-def _reboot(state: State, seen: Seen, why: str) -> Stepped:
+def _reboot(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
     """Start again after an orderly reboot of the head: not counted, and there is no log to read."""
-    return at(replace(_turn(state, seen, "starting"), why=why, counted=False, pause=0.0), "stop"), ()
+    fresh = replace(_turn(state, seen, "starting"), why=why, counted=False, pause=0.0)
+    return launch(at(fresh, "stop"), seen, limits)
 
 
 def _fault(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
     """Restart, if there is one left; else give up. Either way the logs are read, then all is stopped."""
     if state.restarts >= limits.restarts:
-        times = (
-            f"{state.restarts} restarts since the last {limits.service_hours:g} h of service were not enough; last: "
-        )
-        return read_logs(at(replace(_turn(state, seen, "given_up"), why=times + why), "log"), _without_logs(seen))
+        times = f"restarted {state.restarts} times since the last {limits.service_hours:g} h of service"
+        over = replace(_turn(state, seen, "given_up"), why=f"{times}; last: {why}")
+        return read_logs(at(over, "log"), _without_logs(seen))
     pauses = limits.pauses or (0.0,)
     pause = pauses[min(state.restarts, len(pauses) - 1)]
     fallen = replace(_turn(state, seen, "restarting"), why=why, counted=True, pause=pause, low=0)
@@ -160,7 +163,7 @@ def _without_logs(seen: Seen) -> Seen:
     return replace(seen, hosts=tuple(replace(host, log=None) for host in seen.hosts))
 
 
-def _obey(state: State, seen: Seen) -> Stepped:
+def _obey(state: State, seen: Seen, limits: Limits) -> Stepped:
     """A new wish of the owner's. What runs is left alone by a `start`; whatever starts the pair has a new count."""
     wish = seen.wish
     assert wish is not None  # noqa: S101 - the caller has looked
@@ -169,13 +172,14 @@ def _obey(state: State, seen: Seen) -> Stepped:
         return _stay_down(at(replace(_turn(state, seen, "stopped"), why=wish.why), "stop"), seen)
     if wish.verb == "start" and state.kind not in DOWN:
         return replace(state, ranks=faults.known_now(state, seen)), ()
+    settled = state.stage == ""  # else it is still being stopped
     fresh = replace(_turn(state, seen, "starting"), why=wish.why, restarts=0, counted=False, pause=0.0)
-    if wish.verb == "start" and _runs(seen):
+    if wish.verb == "start" and settled and _runs(seen):
         adopted = {host.host: Known(host.boot_id) for host in seen.hosts if host.reachable}
         fresh = replace(fresh, ranks=adopted, ready=0.0, work=None, frozen=0.0, refused="", quiet=HOUR)
         fresh = at(fresh, "ready", "adopting the ranks that run")
         return replace(fresh, ranks=faults.known_now(fresh, seen)), ()
-    return at(fresh, "stop"), ()
+    return launch(at(fresh, "stop"), seen, limits)
 
 
 def _runs(seen: Seen) -> bool:

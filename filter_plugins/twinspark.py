@@ -41,7 +41,8 @@ from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
 from ansible.module_utils.twinspark.serving import door, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
-from ansible.module_utils.twinspark.serving.rank import Memory, Rank
+from ansible.module_utils.twinspark.serving.rank import Rank
+from ansible.module_utils.twinspark.serving.supervised import Supervised
 from ansible.module_utils.twinspark.weights import hubcache
 from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
 
@@ -196,22 +197,19 @@ def image_measurements(copies: Sequence[image.Copy], name: str, built: float | s
     return image.measurements(name, float(built) if built else None, copies)
 
 
-def serve_memory(
-    host: str, memory: Memory, utilization: float | str | None, memory_gib: float | str | None
+def serve_proof(  # noqa: PLR0913, PLR0917 - each is another thing that was seen
+    hosts: Sequence[str],
+    found: Mapping[str, Rank],
+    canary: Canary,
+    rdma: bool,
+    entries: Sequence[Host],
+    says: Supervised,
+    started: bool,
 ) -> dict[str, Any]:
-    """The verdict on a host's memory before a start, and its sentence: {{ host | twinspark_serve_memory(...) }}."""
-    shares = (float(given) if given else None for given in (utilization, memory_gib))
-    verdict = serve.memory_verdict(host, memory, *shares)
-    return {**verdict.to_json(), "sentence": sentence(verdict)}
-
-
-def serve_proof(
-    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, rdma: bool, entries: Sequence[Host]
-) -> dict[str, Any]:
-    """Verdicts, measurements and ranks of a proof: {{ hosts | twinspark_serve_proof(seen, canary, rdma, fabric) }}."""
+    """What a proof says: {{ hosts | twinspark_serve_proof(seen, canary, rdma, fabric, supervisor, started) }}."""
     hcas = {entry.host: [rail.hca for rail in entry.rails] for entry in entries} if rdma else {}
     return {
-        "verdicts": serve.verdicts(hosts, found, canary, hcas),
+        "verdicts": serve.verdicts(hosts, found, canary, hcas, says, started),
         "measurements": serve.measurements(hosts, found, canary),
         "ranks": serve.evidence(hosts, found),
     }
@@ -266,7 +264,6 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_serve_plan": engine.plan,
     "twinspark_serve_inputs": engine.inputs,
     "twinspark_stale_caches": engine.stale_caches,
-    "twinspark_serve_memory": serve_memory,
     "twinspark_serve_reasons": serve.restart_reasons,
     "twinspark_serve_proof": serve_proof,
     "twinspark_door": door.opening,

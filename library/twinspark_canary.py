@@ -39,7 +39,8 @@ RETURN = r"""
 canary:
   description: >-
     ok, error, tokens, prompt_tokens, seconds, tokens_per_second, text, finish, wanted (min_tokens, timeout, expect),
-    and rails (name to bytes received, sent, rdma_received, rdma_sent). Figures are null where nothing answered.
+    and rails (name to bytes received, sent, rdma_received, rdma_sent). Figures are null where nothing answered. Without
+    an answer also requests (that the engine holds) and counted (how much its counters of work rose meanwhile).
   type: dict
   returned: always
 answer: {description: "The whole answer, without what the model thought before.", type: str, returned: always}
@@ -56,7 +57,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.inventory.fabric import Rail
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, read
-from ansible.module_utils.twinspark.serving import canary
+from ansible.module_utils.twinspark.serving import canary, vitals
+from ansible.module_utils.twinspark.serving.pair import Counters
 
 ARGUMENTS: dict[str, Any] = {
     "url": {"type": "str", "required": True},
@@ -81,6 +83,15 @@ def read_counters(rails: tuple[Rail, ...]) -> dict[str, dict[str, int]]:
             except (OSError, ValueError):
                 continue
     return found
+
+
+def counters(url: str) -> Counters | None:
+    """What the engine counts; None where it does not tell."""
+    try:
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310 - http, from the role
+            return vitals.counters(answer.read().decode(errors="replace"))
+    except (OSError, ValueError):
+        return None
 
 
 def ask(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -108,12 +119,15 @@ def main() -> None:
     except ShapeError as error:
         module.fail_json(msg=f"twinspark_canary: {error}.")
     before = read_counters(rails)
-    began = time.monotonic()
+    worked, began = counters(params["url"]), time.monotonic()
     answer, error_text = ask(params)
     seconds = time.monotonic() - began
+    working = counters(params["url"]) if error_text else None
     wanted = canary.Wanted(params["min_tokens"], params["timeout"], params["expect"])
     judged = canary.judge(answer, error_text, seconds, wanted)
     judged = dataclasses.replace(judged, rails=canary.moved(before, read_counters(rails)))
+    if worked and working:
+        judged = dataclasses.replace(judged, requests=working.held, counted=working.work - worked.work)
     module.exit_json(changed=False, canary=judged.to_json(), answer=canary.content(answer))
 
 

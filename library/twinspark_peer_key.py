@@ -13,7 +13,8 @@ options:
   user: {description: User that owns the pair., type: str, required: true}
   path: {description: File of the private half; C(~) is the user's home., type: str, default: ~/.ssh/twinspark_ed25519}
   comment: {description: Comment in the public half., type: str, default: twinspark}
-  state: {description: Whether the pair is there., type: str, choices: [present, absent], default: present}
+  state: {description: "Whether the pair is there; C(read) only tells of it, and of the host's keys.", type: str,
+          choices: [present, absent, read], default: present}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -42,7 +43,7 @@ ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "required": True},
     "path": {"type": "str", "default": "~/.ssh/twinspark_ed25519"},
     "comment": {"type": "str", "default": "twinspark"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "absent", "read"], "default": "present"},
 }
 
 
@@ -124,6 +125,8 @@ def main() -> None:
     public = Path(f"{private}.pub")
     if module.params["state"] == "absent":
         changed = remove(module, private, public)
+    elif module.params["state"] == "read":
+        changed = False
     else:
         changed = make(module, private, public, user)
     text = public.read_text().strip() if public.exists() else ""

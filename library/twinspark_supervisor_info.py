@@ -31,7 +31,8 @@ RETURN = r"""
 supervisor:
   description: >-
     kind (absent, stopped, starting, serving, busy, stuck, restarting, given_up), sentence, why, since (Unix time),
-    restarts, wish (ID of the wish that it follows), settled (serving, busy, stopped or given up, by that wish).
+    restarts, wish (ID of the wish that it follows), waited (seconds, for memory, a rail or a host), settled (nothing
+    more is to be waited for).
   type: dict
   returned: always
 """
@@ -55,8 +56,7 @@ def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     path = Path(module.params["folder"]) / "state.json"
     found = supervised.said(path.read_text() if path.exists() else "")
-    wanted = module.params["wish"]
-    settled = found.kind in supervised.SETTLED and wanted in ("", found.wish)
+    settled = supervised.settled(found, module.params["wish"])
     module.exit_json(changed=False, supervisor=to_json(dataclasses.replace(found, settled=settled)))
 
 

@@ -164,14 +164,22 @@ def test_the_readmes_are_what_the_specs_say():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+PATH = "peer_ssh_config_path: /etc/ssh/ssh_config.d/40-twinspark.conf\n"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("meta/argument_specs.yml", "TCP port of the peers' sshd.", "A port.", "write it anew with: .venv/bin/python"),
-        ("README.md", "| `22` |", "| `23` |", "roles/peer_ssh/README.md is not what the specs say"),
-        ("defaults/main.yml", "peer_ssh_port: 22", "peer_ssh_port: 23", "the default of peer_ssh_port is 23, and 22"),
-        ("defaults/main.yml", "peer_ssh_port: 22", "", "defaults/main.yml lacks peer_ssh_port"),
-        ("defaults/main.yml", "peer_ssh_port: 22", "peer_ssh_port: 22\npeer_ssh_new: 1", "lacks peer_ssh_new"),
+        (
+            "meta/argument_specs.yml",
+            "rail addresses.\n      ",
+            "rails.\n      ",
+            "write it anew with: .venv/bin/python",
+        ),
+        ("README.md", "40-twinspark.conf", "41-twinspark.conf", "roles/peer_ssh/README.md is not what the specs say"),
+        ("defaults/main.yml", "40-twin", "41-twin", "the default of peer_ssh_config_path is /etc/ssh/ssh_config.d/41-"),
+        ("defaults/main.yml", PATH, "", "defaults/main.yml lacks peer_ssh_config_path"),
+        ("defaults/main.yml", PATH, f"{PATH}peer_ssh_new: 1\n", "lacks peer_ssh_new"),
     ],
 )
 def test_the_check_tells_what_disagrees(copy, file, old, new, told):

@@ -29,6 +29,7 @@ RENAMED = {
     "inspect_eval_user": "twinspark_user",
     "peer_ssh_key_path": "twinspark_peer_key_path",
     "peer_ssh_known_hosts_path": "twinspark_peer_known_hosts_path",
+    "peer_ssh_port": "twinspark_peer_ssh_port",
     "peer_ssh_user": "twinspark_user",
     "preflight_memory_gib": "twinspark_memory_gib",
     "preflight_weights_dir": "twinspark_hub_home",
@@ -48,6 +49,7 @@ RENAMED = {
 NO_KEY = "what asks on the head needs no key: remove it"
 LOOPBACK = "the engine listens on loopback only: remove it, and to let others ask set vllm_serve_expose"
 CLIENTS = "a key belongs to a client of vllm_serve_expose now: move its path into vllm_serve_expose_keys, after a name"
+BOUND = "the supervisor bounds the restarts of all ranks together: remove it, and see vllm_serve_restarts"
 GONE = {
     "inspect_eval_api_key_file": NO_KEY,
     "twinspark_endpoint_host": LOOPBACK,
@@ -55,6 +57,9 @@ GONE = {
     "vllm_bench_api_key_file": NO_KEY,
     "vllm_serve_api_key_file": CLIENTS,
     "vllm_serve_host": LOOPBACK,
+    "vllm_serve_restart_delay": BOUND,
+    "vllm_serve_start_interval": BOUND,
+    "vllm_serve_start_tries": BOUND,
 }
 # Prefixes whose variables belong to this project although no role has that name.
 OWN_PREFIX = "twinspark_"

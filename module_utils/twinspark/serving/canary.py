@@ -39,6 +39,8 @@ class Canary:
     """What came of the question. Figures are null where the engine was not asked, or gave no answer.
 
     finish: why the answer ended, in the engine's word. rails: by rail, bytes that crossed it meanwhile by counter.
+    requests: that the engine held besides; counted: by how much its own counters of work rose meanwhile; null where it
+    does not tell.
     """
 
     ok: bool
@@ -51,6 +53,13 @@ class Canary:
     finish: str | None = None
     wanted: Wanted = Wanted()
     rails: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    requests: float | None = None
+    counted: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there was no answer in time, while the engine worked on others' requests."""
+        return not self.ok and self.tokens is None and bool(self.requests) and bool(self.counted)
 
     def to_json(self) -> dict[str, Any]:
         """As the module returns it."""
@@ -71,7 +80,7 @@ class Canary:
             if required.holds(self.seconds):
                 required, measured = Requirement("contains", self.wanted.expect), self.text
         reason = f"{self.error}{waiting}"
-        fix = "run `twinspark apply --stage serve`, which restarts the pair; /health is not to be believed"
+        fix = "see what the supervisor says (`journalctl -u twinspark-serve`); /health is not to be believed"
         if not self.ok and required.holds(measured):  # it failed, and no figure says by what
             return Verdict("canary", False, self.text, Requirement("words", "an answer"), "", reason, fix, blocks)
         return Verdict.of("canary", measured, required, reason=reason, fix=fix, blocks=blocks)

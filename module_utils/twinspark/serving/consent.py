@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .serve import Reason
 
 # A pair that does not serve has nothing to lose: its restart is a repair.
-FAULTS = ("unit", "canary")
+FAULTS = ("supervisor",)
 JOBS = {"evaluate": "the evaluation", "benchmark": "the benchmark"}
 
 

@@ -11,6 +11,7 @@ from .argv import RankPlan
 from .canary import Canary
 from .changes import changes
 from .rank import Memory, Named, Nccl, Rank, Unit
+from .supervised import Supervised
 
 GIB = 1 << 30
 
@@ -59,7 +60,8 @@ def memory_verdict(host: str, memory: Memory, utilization: float | None, memory_
 class Reason:
     """Why the pair has to be restarted: what is on a host, and what should be.
 
-    name: unit, image, canary; a flag (--max-num-seqs) or a variable; digest where what differs has no name of its own.
+    name: image; a flag (--max-num-seqs) or a variable; digest where what differs has no name of its own; supervisor
+    where the pair is down, and a start is wanted.
     """
 
     host: str
@@ -69,29 +71,24 @@ class Reason:
 
 
 def restart_reasons(
-    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, plans: Mapping[str, RankPlan]
+    hosts: Sequence[str], found: Mapping[str, Rank], plans: Mapping[str, RankPlan], says: Supervised
 ) -> list[Reason]:
-    """Why the pair has to be restarted; empty when it runs as it should.
+    """Why the pair has to be started, or restarted; empty when it runs as it should.
 
-    `hosts` in rank order, `found` what was seen on each host, `canary` what the head answered, `plans` what each
-    host shall run.
+    `hosts` in rank order, `found` what was seen on each host, `plans` what each host shall run, `says` what the
+    supervisor says. What a fault needs is the supervisor's business; what runs otherwise than it should is this one's.
     """
-    reasons = []
+    reasons = [Reason(hosts[0], "supervisor", says.kind, "serving")] if says.down else []
     for host in hosts:
         rank = found[host]
         runs = rank.container
-        for name, current, wanted in (
-            ("unit", rank.active, "active"),
-            # Before the digest, which a new image changes as well. Without a container there is none to compare.
-            ("image", runs.image_id if runs else rank.image_id, rank.image_id),
-            ("digest", runs.digest if runs else None, rank.desired),
-        ):
-            if current != wanted:
-                named = differences(host, rank, plans[host]) if name == "digest" else []
-                reasons += named or [Reason(host, name, current, wanted)]
-                break
-    if not reasons and not canary.ok:
-        reasons.append(Reason(hosts[0], "canary", canary.error, "tokens in time"))
+        if runs is None:
+            continue
+        if runs.image_id != rank.image_id:
+            # Not what follows from it: the digest is of the image, too.
+            reasons.append(Reason(host, "image", runs.image_id, rank.image_id))
+        elif runs.digest != rank.desired:
+            reasons += differences(host, rank, plans[host]) or [Reason(host, "digest", runs.digest, rank.desired)]
     return reasons
 
 
@@ -169,14 +166,39 @@ def rdma_verdicts(host: str, nccl: Nccl, hcas: Sequence[str], answers: bool) -> 
     ]
 
 
-def verdicts(
-    hosts: Sequence[str], found: Mapping[str, Rank], canary: Canary, hcas: Mapping[str, Sequence[str]]
+def supervisor_verdict(says: Supervised) -> Verdict:
+    """Whether the supervisor holds that the pair serves."""
+    return Verdict.told(
+        "supervised pair",
+        says.up,
+        says.sentence,
+        "serving or busy",
+        reason=says.why or f"the supervisor says: {says.sentence}",
+        fix="correct the cause, then `twinspark apply --stage serve` starts the pair with a new count of restarts",
+    )
+
+
+def busy_verdict(canary: Canary) -> Verdict:
+    """For a canary that waits behind others' requests: the engine's own counters moved, so it is left alone."""
+    return Verdict.of(
+        "tokens by the engine's counters, beside a canary that waits", canary.counted, Requirement(">=", 1)
+    )
+
+
+def verdicts(  # noqa: PLR0913, PLR0917 - each is another thing that was seen
+    hosts: Sequence[str],
+    found: Mapping[str, Rank],
+    canary: Canary,
+    hcas: Mapping[str, Sequence[str]],
+    says: Supervised,
+    started: bool,
 ) -> list[Verdict]:
-    """One verdict a rank, one for the canary, and one for what it says; with RDMA, two a host for NCCL's devices.
+    """One verdict on the pair, one a rank, and one for the canary; with RDMA, two a host for NCCL's devices.
 
     hcas: those of each host's rails, which NCCL must use. Empty without RDMA; a host alone has nobody to reach by it.
+    started: by this run. Then nobody else's requests can have been before the canary's.
     """
-    judged = []
+    judged = [supervisor_verdict(says)]
     for host in hosts:
         judged.append(rank_verdict(host, found[host]))
         if len(hosts) > 1 and host in hcas:
@@ -184,6 +206,8 @@ def verdicts(
     phase = found[hosts[0]].phase
     waiting = f"; the head was at: {phase}" if phase not in ("", "answering") else ""
     # With a rank dead there is nothing to add: the death is the reason.
+    if canary.busy and says.up and not started:
+        return [*judged, busy_verdict(canary)]
     judged.append(canary.verdict(waiting, blocks=not any(verdict.stops for verdict in judged)))
     return judged
 

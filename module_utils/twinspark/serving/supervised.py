@@ -10,13 +10,16 @@ from ..proof.json_form import ShapeError, from_json
 from .pair import DOWN, UP, Kind, State, Wish
 
 SETTLED = (*UP, *DOWN)
+# Seconds. Memory that an ended engine gives back is there in less, and so is a host that was only slow.
+LONGEST_WAIT = 90.0
 
 
 @dataclass(frozen=True, slots=True)
 class Supervised:
     """kind: absent where no supervisor has written anything. since: Unix time. wish: ID of the one that it follows.
 
-    restarts: counted ones since the last long service. settled: it serves or is down, by the wish that was asked for.
+    restarts: counted ones since the last long service. waited: seconds for which a start has been waiting for memory, a
+    rail or a host. settled: it serves or is down, by the wish that was asked for, or waits for what may never come.
     """
 
     kind: Literal["absent"] | Kind = "absent"
@@ -25,6 +28,7 @@ class Supervised:
     since: float | None = None
     restarts: int = 0
     wish: str = ""
+    waited: float = 0.0
     settled: bool = False
 
     @property
@@ -47,7 +51,13 @@ def said(text: str) -> Supervised:
     except (ShapeError, ValueError, KeyError, TypeError):
         return Supervised()
     wish = state.wish.id if state.wish else ""
-    return Supervised(state.kind, sentence, state.why, state.since, state.restarts, wish)
+    waited = state.spent if state.stage == "room" else 0.0
+    return Supervised(state.kind, sentence, state.why, state.since, state.restarts, wish, waited)
+
+
+def settled(found: Supervised, wish: str) -> bool:
+    """Whether nothing more is to be waited for; `wish`: ID of the one that has to be followed first, empty for any."""
+    return wish in ("", found.wish) and (found.kind in SETTLED or found.waited > LONGEST_WAIT)
 
 
 def needs_wish(verb: str, old: Wish, found: Supervised) -> bool:

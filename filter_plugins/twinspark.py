@@ -39,7 +39,7 @@ from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
-from ansible.module_utils.twinspark.serving import door, serve
+from ansible.module_utils.twinspark.serving import consent, door, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Rank
 from ansible.module_utils.twinspark.serving.supervised import Supervised
@@ -265,6 +265,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_serve_inputs": engine.inputs,
     "twinspark_stale_caches": engine.stale_caches,
     "twinspark_serve_reasons": serve.restart_reasons,
+    "twinspark_serve_told": consent.told,
     "twinspark_serve_proof": serve_proof,
     "twinspark_door": door.opening,
     "twinspark_door_certificate": door.certificate,

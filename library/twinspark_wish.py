@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: twinspark_wish
 short_description: Tell the pair's supervisor to start, stop or restart it
 description:
-  - Writes the wish on the head. The supervisor follows it with its next look; C(twinspark_supervisor_info) says when it has.
+  - Writes the wish on the head. The supervisor follows it with its next look; C(twinspark_supervisor_info) says when
+    it has.
   - C(start) leaves alone what runs, C(restart) takes all ranks down and up once. Either begins a new count of
     restarts.
   - Does nothing where the last wish was the same C(start) or C(stop) and the supervisor has not given up since.

@@ -178,6 +178,22 @@ def supervisor_verdict(says: Supervised) -> Verdict:
     )
 
 
+def hand_verdicts(hosts: Sequence[str], says: Supervised) -> list[Verdict]:
+    """Whether the supervisor reaches every rank. One that it can't reach it can't start again either."""
+    return [
+        Verdict.told(
+            f"supervisor's way to {host}",
+            host not in says.away,
+            "no answer" if host in says.away else "answers",
+            "answers",
+            reason=says.away.get(host, ""),
+            fix=f"let the user twinspark-rank log in to {host} from the head's rails (see its sshd's AllowUsers)",
+        )
+        for host in hosts
+        if says.kind != "absent"
+    ]
+
+
 def busy_verdict(canary: Canary) -> Verdict:
     """For a canary that waits behind others' requests: the engine's own counters moved, so it is left alone."""
     return Verdict.of(
@@ -198,7 +214,7 @@ def verdicts(  # noqa: PLR0913, PLR0917 - each is another thing that was seen
     hcas: those of each host's rails, which NCCL must use. Empty without RDMA; a host alone has nobody to reach by it.
     started: by this run. Then nobody else's requests can have been before the canary's.
     """
-    judged = [supervisor_verdict(says)]
+    judged = [supervisor_verdict(says), *hand_verdicts(hosts[1:], says)]
     for host in hosts:
         judged.append(rank_verdict(host, found[host]))
         if len(hosts) > 1 and host in hcas:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..proof.json_form import ShapeError, from_json
-from .pair import DOWN, UP, Kind, State, Wish
+from .pair import DOWN, UP, HostSeen, Kind, State, Wish
 
 SETTLED = (*UP, *DOWN)
 # Seconds. Memory that an ended engine gives back is there in less, and so is a host that was only slow.
@@ -19,7 +20,8 @@ class Supervised:
     """kind: absent where no supervisor has written anything. since: Unix time. wish: ID of the one that it follows.
 
     restarts: counted ones since the last long service. waited: seconds for which a start has been waiting for memory, a
-    rail or a host. settled: it serves or is down, by the wish that was asked for, or waits for what may never come.
+    rail or a host. away: hosts that gave it no answer at its last look, with the reason. settled: it serves or is down,
+    by the wish that was asked for, or waits for what may never come.
     """
 
     kind: Literal["absent"] | Kind = "absent"
@@ -29,6 +31,7 @@ class Supervised:
     restarts: int = 0
     wish: str = ""
     waited: float = 0.0
+    away: Mapping[str, str] = field(default_factory=dict)
     settled: bool = False
 
     @property
@@ -48,11 +51,13 @@ def said(text: str) -> Supervised:
         given = json.loads(text)
         state = from_json(State, given["state"], "state")
         sentence = str(given["sentence"])
+        hosts = from_json(tuple[HostSeen, ...], given.get("hosts") or [], "hosts")
     except (ShapeError, ValueError, KeyError, TypeError):
         return Supervised()
     wish = state.wish.id if state.wish else ""
+    away = {host.host: host.error or "no answer" for host in hosts if not host.reachable}
     waited = state.spent if state.stage == "room" else 0.0
-    return Supervised(state.kind, sentence, state.why, state.since, state.restarts, wish, waited)
+    return Supervised(state.kind, sentence, state.why, state.since, state.restarts, wish, waited, away)
 
 
 def settled(found: Supervised, wish: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..proof.json_form import ShapeError, from_json
+from ..proof.json_form import ShapeError, from_json, read
 from .pair import DOWN, UP, HostSeen, Kind, State, Wish
 
 SETTLED = (*UP, *DOWN)
@@ -51,7 +51,7 @@ def said(text: str) -> Supervised:
         given = json.loads(text)
         state = from_json(State, given["state"], "state")
         sentence = str(given["sentence"])
-        hosts = from_json(tuple[HostSeen, ...], given.get("hosts") or [], "hosts")
+        hosts = read(tuple[HostSeen, ...], given.get("hosts") or [], "hosts")
     except (ShapeError, ValueError, KeyError, TypeError):
         return Supervised()
     wish = state.wish.id if state.wish else ""

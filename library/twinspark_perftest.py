@@ -9,7 +9,7 @@ short_description: Run one end of perftest measurements as transient systemd uni
 description:
   - C(listening) starts a server for every run, each on a free port, and waits for its readiness line.
   - C(measured) runs the clients, group after group, those of one group at the same time. It pings each path first.
-    A group that was refused its queue pairs is marked C(replaced); C(spare) runs of its test take its place.
+    A group that perftest lost by itself is marked C(replaced); C(spare) runs of its test take its place.
   - C(absent) collects what the servers printed and leaves no unit behind. Run it in every outcome.
   - systemd itself ends every process after O(timeout) seconds, also when the controller is lost.
   - A measurement that fails is a result with a named cause; the module fails only when it can't work at all.
@@ -59,7 +59,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json, to_json
 from ansible.module_utils.twinspark.rdma import perftest_run, plan
-from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.causes import LOST, named
 from ansible.module_utils.twinspark.rdma.perftest import READY
 from ansible.module_utils.twinspark.rdma.perftest_run import Ended, outcome, unit_argv
 
@@ -210,7 +210,7 @@ def measured(module: AnsibleModule) -> dict[str, Any]:
     done: list[Run] = []
     for runs in first:
         group = attempt(module, runs, session, done)
-        while refused(group) and (spare := next((one for one in spares if fits(one, group)), None)):
+        while lost(group) and (spare := next((one for one in spares if fits(one, group)), None)):
             spares.remove(spare)
             done += [{**run, "replaced": True} for run in group]
             group = attempt(module, spare, session, done)
@@ -224,9 +224,9 @@ def groups(runs: Iterable[Run]) -> list[list[Run]]:
     return [list(group) for _, group in groupby(ordered, key=itemgetter("group"))]
 
 
-def refused(group: list[Run]) -> bool:
-    """Whether perftest lost a connection of this group, which says nothing of the path."""
-    return any((run["cause"] or {}).get("name") == QUEUE_PAIRS_REFUSED for run in group)
+def lost(group: list[Run]) -> bool:
+    """Whether perftest lost this group by itself, which says nothing of the path."""
+    return any((run["cause"] or {}).get("name") in LOST for run in group)
 
 
 def fits(spare: list[Run], group: list[Run]) -> bool:

@@ -18,8 +18,6 @@ from .causes import Cause
 TESTS = ("write_bw", "read_bw", "send_bw", "write_lat", "read_lat", "send_lat")
 # Seconds of one run besides the traffic: perftest sleeps one, and sets up and takes down its queue pairs.
 RUN_SECONDS = 1.7
-# For each test so many more servers wait, for the connections that perftest loses: perftest_causes.QUEUE_PAIRS_REFUSED.
-SPARES = 2
 # Seconds that starting the servers and taking everything down again take, and each step's own task.
 FRAME_SECONDS, STEP_SECONDS = 6.0, 1.0
 
@@ -30,7 +28,10 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What the owner chose. Sizes in bytes, durations in seconds."""
+    """What the owner chose. Sizes in bytes, durations in seconds.
+
+    spares: so many more servers wait for each test, for the attempts that perftest itself loses (causes.LOST).
+    """
 
     tests: tuple[str, ...] = ("write_bw", "write_lat")
     repeats: int = 3
@@ -39,6 +40,7 @@ class Settings:
     bandwidth_bytes: int = 65536
     latency_bytes: int = 2
     iterations: int = 0
+    spares: int = 2
     connection: tuple[str, ...] = ("-R", "--force-link", "IB")
 
     def __post_init__(self) -> None:
@@ -50,6 +52,8 @@ class Settings:
                 raise PlanError(f"{name}: must be at least 1")
         if self.repeats > 9:
             raise PlanError("repeats: must be at most 9")
+        if not 0 <= self.spares <= 9:
+            raise PlanError("spares: must be between 0 and 9")
         if self.iterations < 0:
             raise PlanError("iterations: must be at least 0, which leaves their number to perftest")
 
@@ -205,7 +209,7 @@ class _Direction:
 
     def step(self, subject: str, tests: Sequence[str], settings: Settings, seconds: int = 0) -> Step:
         """`tests` in this order, each a group of its own: `seconds` long, or as many messages as the settings say."""
-        groups = list(enumerate([*tests, *(test for test in dict.fromkeys(tests) for _ in range(SPARES))], 1))
+        groups = list(enumerate([*tests, *(test for test in dict.fromkeys(tests) for _ in range(settings.spares))], 1))
         runs = [run for group, test in groups for run in self._runs(test, settings, group, seconds)]
         return Step(
             subject=subject,

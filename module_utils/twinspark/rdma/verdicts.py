@@ -6,7 +6,7 @@ Thresholds are in bit/s and microseconds. Runs are what twinspark_perftest retur
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from ..inventory.fabric import Host
 from ..proof.json_form import SPARSE, to_json
 from ..proof.values import Findings, Measurement, Requirement, Verdict
-from .causes import QUEUE_PAIRS_REFUSED, Cause, named
+from .causes import LOST, Cause, named
 from .devices import ACTIVE, Facts, capacity, judge
 from .facts import Tool
 from .perftest import Row
@@ -201,7 +201,7 @@ def _step(
         groups = [_group(ends, [run for run in mine if run.group == number]) for number in {r.group for r in mine}]
         rows = [group for group in groups if group]
         name = f"{test} {step.subject}"
-        verdicts += _refused(name, {run.group for run in tried if ends.client(run).replaced})
+        verdicts += _replaced(name, [run for run in tried if ends.client(run).replaced], ends)
         if cause or not rows:
             verdicts.append(_failed(name, cause, mine, ends))
             continue
@@ -222,12 +222,14 @@ def _counts(run: Run, ends: Ends) -> bool:
     return not ends.client(run).replaced and (run.key in ends.clients or not run.spare)
 
 
-def _refused(name: str, groups: Collection[int]) -> Iterator[Verdict]:
+def _replaced(name: str, runs: Sequence[Run], ends: Ends) -> Iterator[Verdict]:
     """A remark on the attempts whose place a spare took: it is perftest's fault, not the fabric's."""
-    if groups:
-        cause = named(QUEUE_PAIRS_REFUSED)
-        yield Verdict.told(f"connections of {name}", False, f"{len(groups)} refused", "none refused", blocks=False,
-                           cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
+    for known in LOST:
+        causes = [(run.group, ends.client(run).cause) for run in runs]
+        if groups := {group for group, cause in causes if cause and cause.name == known}:
+            cause = named(known)
+            yield Verdict.told(f"attempts of {name}", False, f"{len(groups)} lost", "none lost", blocks=False,
+                               cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
 
 
 def _group(ends: Ends, runs: Sequence[Run]) -> list[Row]:

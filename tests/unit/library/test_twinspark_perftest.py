@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.proof.json_form import to_json
-from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.causes import LOST, QUEUE_PAIRS_REFUSED, named
 
 from tests.support import cases
 
@@ -140,13 +140,13 @@ def test_a_path_that_does_not_answer_is_named_and_not_tried_again(library, monke
 def lossy(library, monkeypatch):
     """A path that answers, and clients that are refused their queue pairs the given number of times."""
 
-    def play(times):
+    def play(times, cause=QUEUE_PAIRS_REFUSED):
         left = [times]
 
         def together(module, group):
             for run in group:
                 left[0] -= 1
-                run.update(cause=to_json(named(QUEUE_PAIRS_REFUSED)) if left[0] >= 0 else None, ok=left[0] < 0)
+                run.update(cause=to_json(named(cause)) if left[0] >= 0 else None, ok=left[0] < 0)
 
         monkeypatch.setattr(library, "answers", lambda module, run: True)
         monkeypatch.setattr(library, "together", together)
@@ -166,9 +166,10 @@ SPARES = [RUN | {"key": f"spare{n}", "group": 2 + n, "spare": True, "state": "li
         (2, [RUN["key"], "spare1", "spare2", "again"]),
     ],
 )
-def test_a_group_that_perftest_lost_is_measured_by_a_spare_in_its_place(lossy, times, keys):
+@pytest.mark.parametrize("cause", LOST)
+def test_a_group_that_perftest_lost_is_measured_by_a_spare_in_its_place(lossy, times, keys, cause):
     runs = [RUN, RUN | {"key": "again", "group": 2}, *SPARES]
-    done = lossy(times).measured(FakeModule(runs=runs))["runs"]
+    done = lossy(times, cause).measured(FakeModule(runs=runs))["runs"]
     assert [run["key"] for run in done] == keys
     assert [run["key"] for run in done if run.get("replaced")] == keys[:times]
     assert [run["ok"] for run in done if not run.get("replaced")] == [True, True]

@@ -71,14 +71,16 @@ def test_keys_are_unique_and_every_run_has_one_server():
     assert sorted(served) == sorted(runs)
 
 
-def test_every_test_has_spares_that_measure_the_same_and_are_served_last():
-    plan = planned(2, repeats=1)
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_every_test_has_spares_that_measure_the_same_and_are_served_last(count):
+    plan = planned(2, repeats=1, spares=count)
     for step in plan["steps"]:
         wanted = {(run["test"], run["rail"], *run["options"]) for run in step["runs"]}
         spares = Counter((run["test"], run["rail"], *run["options"]) for run in step["spares"])
-        assert spares == Counter(dict.fromkeys(wanted, rdma_plan.SPARES))
+        assert spares == Counter(dict.fromkeys(wanted, count))
         assert min(run["group"] for run in step["spares"]) > max(run["group"] for run in step["runs"])
-    assert [run.spare for run in rdma_plan.servers(made(2, repeats=1), "spark2")] == [False] * 6 + [True] * 12
+    made_with = made(2, repeats=1, spares=count)
+    assert [run.spare for run in rdma_plan.servers(made_with, "spark2")] == [False] * 6 + [True] * 6 * count
 
 
 def test_the_default_ports_are_enough_for_four_hosts(root):

@@ -237,7 +237,7 @@ def test_a_spare_takes_the_place_of_an_attempt_that_perftest_lost_and_the_report
     assert not failed(result)
     remarks = [v for v in result["verdicts"] if not v["ok"]]
     assert [(v["name"], v["measured"], v["cause"], v["blocks"]) for v in remarks] == [
-        (f"connections of write_bw rail1 {a} -> {b}", "1 refused", QUEUE_PAIRS_REFUSED, False)
+        (f"attempts of write_bw rail1 {a} -> {b}", "1 lost", QUEUE_PAIRS_REFUSED, False)
         for a, b in (NAMES, NAMES[::-1])
     ]
     figure = next(m for m in result["measurements"] if m["subject"] == "rail1 spark1 -> spark2")

@@ -50,6 +50,8 @@ RENAMED = {
 }
 # Prefixes whose variables belong to this project although no role has that name.
 OWN_PREFIX = "twinspark_"
+# Settings that become flags of the engine; one needs a declaration, which the engine's own documentation does not tell.
+FLAG = "vllm_serve_flag_"
 # Below this likeness a foreign name is somebody else's variable and none of our business (0 to 1, difflib).
 LIKENESS = 0.9
 # With our prefix in common two names are alike already, so the rest must be, too.
@@ -253,8 +255,12 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
             continue
         ours = is_ours(name, known.roles)
         near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)
-        if near:
-            found.append(f"the variable {name} {nothing}: did you mean {near[0]}?")
+        meant = f"did you mean {near[0]}?" if near else ""
+        if name.startswith(FLAG):
+            rest = "a flag that has no setting of its own goes into serve.args of the profile"
+            meant = f"{meant} {rest.capitalize()}" if near else rest
+        if meant:
+            found.append(f"the variable {name} {nothing}: {meant}")
         elif ours:
             found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
     return found

@@ -18,6 +18,8 @@ from .secret_names import secret_names
 
 # Facts and play variables that the playbooks set themselves while they run.
 RUNTIME = frozenset({"twinspark_here", "twinspark_uninstall_consent"})
+# Settings with rules of their own below, which say more than their type does.
+JUDGED = frozenset({"twinspark_override", "twinspark_rail_mtu", "twinspark_rails", "twinspark_rails_first_host"})
 # Settings that had one name a role until they moved to the role `common`; an inventory that still has them is told.
 RENAMED = {
     "cx7_network_mtu": "twinspark_rail_mtu",
@@ -72,8 +74,9 @@ class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
     `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
-    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned. `client_environment` names
-    the variables, never their values, in each host's hf_weights_client_environment.
+    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned, `wrong` those of
+    settings.wrong. `client_environment` names the variables, never their values, in each host's
+    hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
@@ -85,6 +88,7 @@ class Inventory:
     mtu: Any = 9000
     ports: Mapping[str, Any] = field(default_factory=dict)
     unpinned: Sequence[str] = ()
+    wrong: Sequence[str] = ()
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
     profile_content: Any = None
 
@@ -113,7 +117,8 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
-    return [*found, *bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
+    found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
+    return [*found, *inventory.wrong]
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:

@@ -251,7 +251,7 @@ def paragraph(said: Iterable[str]) -> str:
 
 
 def capital(text: str) -> str:
-    """With a capital, unless the first word is a name that is written small: of a host, a file, a setting, a program."""
+    """With a capital, unless the first word is a name that is written small: of a host, file, setting or program."""
     return text[:1].upper() + text[1:] if PLAIN_WORD.match(text) else text
 
 

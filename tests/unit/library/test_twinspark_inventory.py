@@ -11,29 +11,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_names_come_from_specs_defaults_and_vars(tmp_path: Path, load_module) -> None:
-    role = tmp_path / "roles/hf_weights"
-    for name, content in {
-        "meta/argument_specs.yml": {"argument_specs": {"main": {"options": {"hf_weights_repo": {}}}, "verify": None}},
-        "defaults/main.yml": {"hf_weights_repo": "x", "hf_weights_streams": 4},
-        "vars/main.yml": {"__hf_weights_inputs": {}},
-    }.items():
-        (role / name).parent.mkdir(parents=True)
-        (role / name).write_text(yaml.safe_dump(content))
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles/one.yml").write_text("")
-    known = load_module("twinspark_inventory").known_names(tmp_path, [str(tmp_path / "profiles")])
-    assert {"hf_weights_repo", "hf_weights_streams", "__hf_weights_inputs"} <= known.variables
-    assert known.roles == {"hf_weights"}
-    assert known.profiles == ("one",)
-
-
-def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
-    known = load_module("twinspark_inventory").known_names(ROOT, [str(ROOT / "profiles")])
-    for path in [*ROOT.glob("roles/*/defaults/main.yml"), *ROOT.glob("group_vars/all/*.yml")]:
-        assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
-
-
 def play(
     inventory: Path, *words: str, playbook: str = "playbooks/preflight.yml", **more: str
 ) -> subprocess.CompletedProcess[str]:
@@ -91,9 +68,34 @@ def play(
             ["-e", "{twinspark_rails: []}"],
             "twinspark: spark1: twinspark_rails is empty, but 2 hosts need a rail between them. Nothing was changed.",
         ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "{rdma_verify_rail_gbit_s: many, vllm_serve_close_rendezvous: {a: 1}}"],
+            "twinspark: rdma_verify_rail_gbit_s must be a number, is 'many'. Besides, vllm_serve_close_rendezvous must "
+            "be true or false, is a mapping. Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1", "spark2": "192.0.2.2"},
+            [
+                "-e",
+                "{preflight_known_bad: [{what: kernal, pattern: 7*, reason: x, fix: y}, {what: os, patern: 1}]}",
+            ],
+            "twinspark: preflight_known_bad, entry 1: what must be one of os, kernel, driver, nic_firmware, docker, "
+            "arch, is 'kernal'. Besides, preflight_known_bad, entry 2 lacks pattern, reason, fix. Besides, "
+            "preflight_known_bad, entry 2 has a key patern: did you mean pattern? Nothing was changed.",
+        ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],
-    ids=["same address", "misspelt variable", "unchecked host key", "no numbers", "no rails", "no host"],
+    ids=[
+        "same address",
+        "misspelt variable",
+        "unchecked host key",
+        "no numbers",
+        "no rails",
+        "wrong types",
+        "known-bad list",
+        "no host",
+    ],
 )
 def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, words: list[str], sentence: str) -> None:
     inventory = tmp_path / "hosts.yml"
@@ -233,3 +235,16 @@ def test_a_port_that_is_none_is_told(tmp_path: Path, playbook: str) -> None:
     inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1, ansible_port: abc}}}\n")
     done = play(inventory, playbook=playbook)
     assert "twinspark: spark1: its ansible_port is 'abc': give a whole number from 1 to 65535" in done.stdout
+
+
+def test_a_wrong_type_is_told_with_the_host_that_has_it_and_never_what_may_be_a_secret(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    hosts = {
+        "spark1": {"ansible_host": "192.0.2.1", "vllm_serve_env": ["very_secret"]},
+        # What needs the profile is judged later, when that is loaded.
+        "spark2": {"ansible_host": "192.0.2.2", "preflight_image_gib": "{{ profile.image.gib }}"},
+    }
+    inventory.write_text(yaml.safe_dump({"sparks": {"hosts": hosts}}))
+    done = play(inventory, "-vvv", playbook="site.yml")
+    assert "twinspark: spark1: vllm_serve_env must be a mapping, is a list. Nothing was changed." in done.stdout
+    assert "very_secret" not in done.stdout + done.stderr

@@ -31,6 +31,11 @@ options:
     description: Value of C(twinspark_profile).
     type: str
     required: true
+  left_out:
+    description: Hosts of the group that C(--limit) leaves out, where the play needs all.
+    type: list
+    elements: str
+    default: []
   override:
     description: Stages whose proof the owner overrides.
     type: list
@@ -119,6 +124,7 @@ ARGUMENTS: dict[str, Any] = {
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
+    "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
     "mtu": {"type": "raw", "default": 9000},

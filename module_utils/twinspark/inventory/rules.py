@@ -84,6 +84,7 @@ class Inventory:
     variables: Collection[str] = ()
     profile: str = ""
     override: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     first_host: Any = 11
     mtu: Any = 9000
     ports: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +112,8 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
+    found = left_out(inventory.left_out)
+    found += [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
@@ -119,6 +121,14 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
     found += misspelt(inventory.variables, known)
     found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
     return [*found, *inventory.wrong]
+
+
+def left_out(hosts: Sequence[str]) -> list[str]:
+    """Ranks, addresses and proofs are of the whole group: a part would fail later, where it misses the rest."""
+    if not hosts:
+        return []
+    fix = "run it without --limit, or take a host that is gone out of the inventory"
+    return [f"--limit leaves out {', '.join(hosts)}, but a stage needs every host of the group 'sparks': {fix}"]
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:

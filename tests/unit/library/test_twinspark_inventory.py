@@ -248,3 +248,34 @@ def test_a_wrong_type_is_told_with_the_host_that_has_it_and_never_what_may_be_a_
     done = play(inventory, "-vvv", playbook="site.yml")
     assert "twinspark: spark1: vllm_serve_env must be a mapping, is a list. Nothing was changed." in done.stdout
     assert "very_secret" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """Two hosts that nothing is asked of: nobody listens there."""
+    inventory = tmp_path / "hosts.yml"
+    hosts = {f"spark{n}": {"ansible_host": f"127.0.0.{n}", "ansible_port": 1} for n in (1, 2)}
+    inventory.write_text(yaml.safe_dump({"sparks": {"hosts": hosts}}))
+    return inventory
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/rdma.yml"])
+def test_a_limit_is_refused_before_a_host_is_asked(pair: Path, playbook: str) -> None:
+    done = play(pair, "--limit", "spark1", playbook=playbook)
+    assert "twinspark: --limit leaves out spark2, but a stage needs every host" in done.stdout, done.stdout
+    assert "UNREACHABLE" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "words"),
+    [
+        ("playbooks/ask.yml", []),
+        ("playbooks/ask.yml", ["--limit", "spark1"]),
+        ("playbooks/rdma.yml", ["--limit", "sparks"]),
+        ("playbooks/rdma.yml", ["--limit", "spark1,spark2"]),
+    ],
+)
+def test_a_limit_that_leaves_out_nobody_who_is_needed_is_fine(pair: Path, playbook: str, words: list[str]) -> None:
+    done = play(pair, *words, playbook=playbook)
+    assert "leaves out" not in done.stdout
+    assert "UNREACHABLE" in done.stdout, done.stdout

@@ -15,6 +15,7 @@ def test_an_empty_group(site: Site) -> None:
     done = site.twinspark("apply")
     assert done.returncode == 2
     assert NO_HOST in done.stderr
+    assert "done in" not in done.stdout + done.stderr  # a play over no host does nothing, and nothing is done
 
 
 @pytest.mark.parametrize(

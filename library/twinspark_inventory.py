@@ -27,6 +27,11 @@ options:
     type: list
     elements: str
     default: []
+  more_variables:
+    description: Names of all variables that the task sees, those of its play and of its role among them.
+    type: list
+    elements: str
+    default: []
   profile:
     description: Value of C(twinspark_profile).
     type: str
@@ -111,7 +116,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.twinspark.inventory.rules import Inventory, problems
+from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, problems
+from ansible.module_utils.twinspark.inventory.settings import defaults_alone
 from ansible.module_utils.twinspark_host.content import known_names
 
 try:
@@ -123,6 +129,7 @@ ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "dict", "required": True},
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
+    "more_variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
@@ -161,10 +168,14 @@ def main() -> None:
         module.fail_json(
             msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
         )
+    said = defaults_alone(given["variables"], given["profile"], known.variables - RUNTIME)
+    given["variables"] = {*given["variables"], *given.pop("more_variables")}
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]
         module.fail_json(msg=" Besides, ".join(sentences) + " Nothing was changed.", problems=found)
+    if said:
+        module.warn(said)
     module.exit_json(changed=False, problems=[])
 
 

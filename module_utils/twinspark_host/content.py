@@ -18,6 +18,8 @@ try:
 except ImportError:  # told by the module: only a wrong interpreter lacks it
     yaml = None  # type: ignore[assignment]
 
+# Ten times as fast, where PyYAML was built with it; each play reads the specs of all roles.
+LOADER: Any = getattr(yaml, "CSafeLoader", None) or getattr(yaml, "SafeLoader", None)
 # How roles read a profile, and what is there for people only.
 READ = re.compile(r"\bprofile\.(\w+(?:\.\w+)*)")
 FOR_PEOPLE = frozenset({"description"})
@@ -26,7 +28,7 @@ FOR_PEOPLE = frozenset({"description"})
 def mapping(path: Path) -> dict[str, Any]:
     """A YAML mapping; empty when the file is not there or is something else."""
     try:
-        loaded = yaml.safe_load(path.read_text())
+        loaded = yaml.load(path.read_text(), Loader=LOADER)
     except FileNotFoundError:
         return {}
     return {str(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else {}

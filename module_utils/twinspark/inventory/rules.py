@@ -17,7 +17,7 @@ from . import fabric
 from .secret_names import secret_names
 
 # Facts and play variables that the playbooks set themselves while they run.
-RUNTIME = frozenset({"twinspark_here", "twinspark_uninstall_consent"})
+RUNTIME = frozenset({"common_as_user", "twinspark_controller_dir", "twinspark_here", "twinspark_uninstall_consent"})
 # Settings with rules of their own below, which say more than their type does.
 JUDGED = frozenset({"twinspark_override", "twinspark_rail_mtu", "twinspark_rails", "twinspark_rails_first_host"})
 # Settings that had one name a role until they moved to the role `common`; an inventory that still has them is told.

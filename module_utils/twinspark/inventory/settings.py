@@ -117,6 +117,16 @@ def said(value: Any, wanted: str) -> str:
     return repr(str(value)) if isinstance(value, str) else str(value)
 
 
+def defaults_alone(variables: Collection[str], profile: str, settings: Collection[str]) -> str:
+    """A remark where an inventory sets nothing of ours, as one without group_vars beside it; else empty."""
+    if any(name in settings and not name.startswith("_") for name in variables):
+        return ""
+    return (
+        f"the inventory sets nothing of twinspark, so the roles' defaults hold: the profile {profile}, and rails in "
+        "the outermost cage (twinspark_rails). Where they fit nothing is to be done; `twinspark init` writes others"
+    )
+
+
 def plain(errors: Iterable[str]) -> list[str]:
     """Ansible's own sentences on wrong settings without classes of Python; others as they are."""
     errors = [error for error in errors if error != NAMELESS] or [NAMELESS]

@@ -279,3 +279,30 @@ def test_a_limit_that_leaves_out_nobody_who_is_needed_is_fine(pair: Path, playbo
     done = play(pair, *words, playbook=playbook)
     assert "leaves out" not in done.stdout
     assert "UNREACHABLE" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("of", ["role", "play"])
+def test_a_variable_of_a_role_in_a_play_of_ones_own_is_seen(pair: Path, of: str) -> None:
+    """Its hosts can't be reached, so that no role does anything even if the name is not seen."""
+    misspelt = {"vars": {"rdma_verify_rail_gbit": 3}}
+    role = {"role": "rdma_verify", **(misspelt if of == "role" else {})}
+    own = pair.parent / "own.yml"
+    own.write_text(
+        yaml.safe_dump(
+            [{"hosts": "sparks", "gather_facts": False, "roles": [role], **(misspelt if of == "play" else {})}]
+        )
+    )
+    done = play(pair, playbook=str(own))
+    said = "the variable rdma_verify_rail_gbit is not known to any role: did you mean rdma_verify_rail_gbit_s?"
+    assert f"twinspark: {said} Nothing was changed." in done.stdout, done.stdout + done.stderr
+
+
+def test_a_site_without_settings_says_what_holds(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+    said = "the inventory sets nothing of twinspark, so the roles' defaults hold: the profile deepseek-v4-flash"
+    told = play(inventory)
+    assert said in " ".join((told.stdout + told.stderr).split())
+    told = play(inventory, "-e", "twinspark_rail_mtu=9000")
+    assert said not in " ".join((told.stdout + told.stderr).split())

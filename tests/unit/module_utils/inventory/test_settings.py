@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS as VALIDATORS
-from ansible.module_utils.twinspark.inventory.settings import Spec, plain, wrong
+from ansible.module_utils.twinspark.inventory.settings import Spec, defaults_alone, plain, wrong
 
 ROOT = Path(__file__).resolve().parents[4]
 ENTRY = {
@@ -71,6 +71,12 @@ def test_what_ansible_refuses_is_refused_in_plain_words(name: str, value: Any, e
 def test_what_ansible_takes_is_taken(name: str, value: Any) -> None:
     assert list(wrong(name, value, Spec.from_json(SPECS[name]), VALIDATORS)) == []
     assert ArgumentSpecValidator({name: SPECS[name]}).validate({name: value}).error_messages == []
+
+
+def test_an_inventory_that_sets_nothing_is_remarked_on() -> None:
+    settings = {"twinspark_profile", "__x_vars"}
+    assert "the profile p, and rails" in defaults_alone(["ansible_host", "__x_vars"], "p", settings)
+    assert defaults_alone(["ansible_host", "twinspark_profile"], "p", settings) == ""
 
 
 def test_a_sentence_that_is_not_known_stays_as_it_is() -> None:

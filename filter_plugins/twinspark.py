@@ -100,7 +100,7 @@ def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -
     return host_keys.unpinned(hosts, variables, settings)
 
 
-def wrong(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], folder: str) -> list[str]:
+def wrong_types(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], folder: str) -> list[str]:
     """Settings of a wrong type: {{ groups['sparks'] | twinspark_wrong(hostvars, twinspark_content_dir) }}.
 
     One that all hosts have is told once. What needs the profile can't be judged before that is loaded.
@@ -290,7 +290,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_by_host": by_host,
     "twinspark_fabric": fabric_of,
     "twinspark_unpinned": unpinned,
-    "twinspark_wrong": wrong,
+    "twinspark_wrong": wrong_types,
     "twinspark_endpoint_url": serve.endpoint_url,
     "twinspark_unit_word": engine.unit_word,
     "twinspark_files_digest": files_digest,

@@ -126,3 +126,12 @@ def test_syntax(playbook):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_of_rdma_verify_says_what_only_the_playbook_does():
+    """The role alone would neither ask for the proofs before it nor stop what is served."""
+    playbook = (ROOT / "playbooks/rdma.yml").read_text()
+    assert "tasks_from: require" in playbook
+    assert "tasks_from: stop" in playbook
+    readme = " ".join((ROOT / "roles/rdma_verify/README.md").read_text().split())
+    assert "Two things are the playbook's" in readme

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import verdicts as net_verdicts
-from ansible.module_utils.twinspark.network.plan import Difference
-from ansible.module_utils.twinspark.network.state import Settings
+from ansible.module_utils.twinspark.network.state import Difference, Settings
 from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
 from ansible.module_utils.twinspark.proof.values import sentence, sentences
 

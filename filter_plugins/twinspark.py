@@ -35,6 +35,7 @@ from ansible.module_utils.twinspark.network.state import Network, Settings
 from ansible.module_utils.twinspark.proof.json_form import read, to_json
 from ansible.module_utils.twinspark.proof.values import Findings, Measurement, Verdict, sentence
 from ansible.module_utils.twinspark.rdma import devices as rdma_devices
+from ansible.module_utils.twinspark.rdma import figures as rdma_figures
 from ansible.module_utils.twinspark.rdma import nccl, perftest_run
 from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
@@ -187,7 +188,7 @@ def rdma_report(
     entries: Sequence[Host],
     facts: rdma_verdicts.Looks,
     runs: rdma_verdicts.Runs,
-    limits: rdma_verdicts.Thresholds,
+    limits: rdma_figures.Thresholds,
 ) -> Findings:
     """What the proof is made of: {{ plan | twinspark_rdma_report(twinspark_fabric, facts, runs, limits) }}."""
     return rdma_verdicts.report(entries, plan, facts, runs, limits)

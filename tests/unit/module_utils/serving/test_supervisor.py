@@ -203,7 +203,7 @@ def test_it_gives_up_after_so_many_restarts_and_says_why_and_only_a_wish_starts_
     play.run(60)
     assert [action.host for action in play.done if action.verb == "start"] == ["spark2", "spark1"] * 4
     assert play.state.why.startswith(
-        "restarted 3 times since the last 0.5 h of service; last: the rank on spark2 ended"
+        "3 restarts since the last 0.5 h of service did not help; last: the rank on spark2"
     )
     assert all(host.active == "inactive" for host in play.world.hosts)
     play.world.doomed, play.done = 0, []

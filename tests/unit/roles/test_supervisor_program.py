@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -440,14 +441,14 @@ def test_a_real_sshd_lets_the_key_do_nothing_but_the_verbs(pair, supervisor, tmp
         f"Port {pair.port}\nListenAddress 127.0.0.1\nHostKey {home}/host\nAuthorizedKeysFile {home}/authorized\n"
         f"PidFile none\nStrictModes no\nPermitRootLogin forced-commands-only\nUsePAM no\n"
     )
+    run = tempfile.mkdtemp(prefix="pair-")  # the path of a socket may have 107 bytes
     daemon = subprocess.Popen([SSHD, "-D", "-e", "-f", home / "config"], stderr=(home / "log").open("w"))
     try:
         for peer in pair.settings["hosts"][1]["rails"]:
             peer["address"] = "127.0.0.1"
         pair.settings["ssh"] = {"user": "root", "key": str(home / "key"), "known_hosts": str(home / "known")}
-        (tmp_path / "run").mkdir(mode=0o700)
         settings = supervisor("core.twinspark.proof.json_form").from_json(
-            supervisor("settings").Settings, {**pair.settings, "ssh_port": pair.port}, "settings"
+            supervisor("settings").Settings, {**pair.settings, "ssh_port": pair.port, "runtime": run}, "settings"
         )
         ranks = supervisor("peers").Ranks(settings, print)
         seen = ranks.look("spark2")
@@ -463,10 +464,11 @@ def test_a_real_sshd_lets_the_key_do_nothing_but_the_verbs(pair, supervisor, tmp
         done = supervisor("commands").run([*ranks.argv("127.0.0.1"), "reboot"])
         assert (done.code, "is none of look" in done.out) == (2, True)
         (home / "known").write_text(f"[127.0.0.1]:{pair.port} {(home / 'key.pub').read_text()}")
-        for control in (tmp_path / "run").iterdir():
+        for control in Path(run).iterdir():
             subprocess.run(["ssh", "-o", f"ControlPath={control}", "-O", "exit", "x"], check=False, capture_output=True)
         refused = ranks.look("spark2")
         assert (refused.reachable, "verification failed" in refused.error) == (False, True)
     finally:
         daemon.terminate()
         daemon.wait()
+        shutil.rmtree(run)

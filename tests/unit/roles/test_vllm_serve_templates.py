@@ -1,5 +1,6 @@
 """The files of vllm_serve: its templates, rendered by Ansible itself with the role's own defaults, vars and plan."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-FILES = ("twinspark-vllm.service", "twinspark-vllm.nft", "vllm.env")
+FILES = ("twinspark-vllm.service", "twinspark-vllm.nft", "vllm.env", "twinspark-serve.service")
 PROFILE = {
     "name": "tiny 100%",
     "serve": {"command": ["vllm", "serve"], "tensor_parallel": 2, "args": [], "env": {"B": "2", "A": "x y"}},
@@ -120,3 +121,15 @@ def test_what_needs_no_restart_is_not_in_the_digest(render):
     plain, other = render(0), render(0, vllm_serve_restart_delay=31, vllm_serve_close_rendezvous=False)
     assert plain["twinspark-vllm.service"] != other["twinspark-vllm.service"]
     assert plain["plan"]["digest"] == other["plan"]["digest"]
+
+
+def test_the_supervisor_s_unit_is_one_and_stops_no_rank(render, tmp_path):
+    unit = tmp_path / "twinspark-serve.service"
+    unit.write_text(render(0)["twinspark-serve.service"])
+    assert "supervisor of tiny 100%% on 2 host(s)\n" in unit.read_text()
+    assert not re.search(r"^(Requires|BindsTo|PartOf|Conflicts)=", unit.read_text(), re.MULTILINE)
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd here")
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    # What it says of other units of the machine, and of programs that are not on it, is no fault of this one.
+    assert not [line for line in done.stderr.splitlines() if unit.name in line and "not executable" not in line]

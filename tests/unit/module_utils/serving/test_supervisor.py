@@ -601,7 +601,7 @@ class Pairs(RuleBasedStateMachine):
     def something_is_wrong_for_a_while(self, name, kind, times, stays):
         TROUBLES[kind](self.world, self.world.host(name))
         for _ in range(times):
-            self.tick(10.0)
+            self.tick(20.0)
         if not stays:
             self.world.heal()
 

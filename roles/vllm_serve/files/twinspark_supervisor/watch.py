@@ -49,8 +49,9 @@ class Supervisor:
         self.written, self.said = 0.0, ""
 
     def run(self) -> None:
-        """Until it is told to end. Busy when another one holds the folder."""
-        with (Path(self.settings.folder) / "lock").open("w") as lock:
+        """Until it is told to end. Busy when there is another one."""
+        # Not in the folder of the state: whoever can open a file for reading can lock it.
+        with (Path(self.settings.runtime) / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

@@ -396,6 +396,22 @@ def test_a_state_that_can_t_be_read_is_put_aside_and_a_wish_that_can_t_be_read_i
     assert "verb must be one of start, stop, restart" in said[1]
 
 
+def test_what_can_t_be_written_down_is_not_done(pair, supervisor, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    said = []
+    settings = supervisor("core.twinspark.proof.json_form").from_json(
+        supervisor("settings").Settings, pair.settings, "settings"
+    )
+    watch = supervisor("watch").Supervisor(settings, said.append)
+    pair.want("start")
+    first = supervisor("core.twinspark.serving.pair").State()
+    monkeypatch.setattr(supervisor("memory"), "write_atomically", full)
+    assert watch.once(first) == first
+    assert "can't be written (No space left on device): nothing is done" in said[-1]
+
+
 def test_systemd_is_told(supervisor, tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "notify"))

@@ -278,6 +278,22 @@ def test_a_docker_that_is_down_is_not_asked_for_its_socket_would_start_it(pair, 
     assert "docker container" not in (pair.host("spark1") / "calls").read_text()
 
 
+def test_a_systemd_that_does_not_answer_is_no_rank_that_ended(pair, supervisor):
+    pair.supervise()
+    pair.want("start")
+    pair.until_kind("serving")
+    for name in ("spark1", "spark2"):
+        (pair.host(name) / "deaf").touch()
+    pair.until(lambda state: state["phase"] == "spark1 and spark2 can't be reached")
+    with pytest.raises(OSError, match=r"systemd does not tell of twinspark-vllm\.service: .* timed out"):
+        supervisor("local").stop()
+    for name in ("spark1", "spark2"):
+        (pair.host(name) / "deaf").unlink()
+    pair.until(lambda state: not state["phase"])
+    assert (pair.state["kind"], pair.state["restarts"]) == ("serving", 0)
+    assert "docker rm" not in (pair.host("spark1") / "calls").read_text().partition("start --no-block")[2]
+
+
 @pytest.mark.parametrize("command", ["", "look; reboot", "sh", "look log", "--help", "look\n"])
 def test_a_key_that_is_forced_can_ask_nothing_else(pair, supervisor_folder, command):
     done = subprocess.run(

@@ -42,7 +42,7 @@ from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
-from ansible.module_utils.twinspark.serving import consent, door, serve
+from ansible.module_utils.twinspark.serving import consent, door, peer_access, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Rank
 from ansible.module_utils.twinspark.serving.supervised import Supervised
@@ -306,6 +306,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_cache_key": engine.cache_key,
     "twinspark_files_digest": files_digest,
     "twinspark_absent": absent,
+    "twinspark_hand_sudoers": peer_access.sudoers,
+    "twinspark_hand_key": peer_access.authorized_key,
     "twinspark_door_pattern": door.pattern,
 }
 

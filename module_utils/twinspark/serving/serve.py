@@ -187,7 +187,7 @@ def hand_verdicts(hosts: Sequence[str], says: Supervised) -> list[Verdict]:
             "no answer" if host in says.away else "answers",
             "answers",
             reason=says.away.get(host, ""),
-            fix=f"let the user twinspark-rank log in to {host} from the head's rails (see its sshd's AllowUsers)",
+            fix=f"let the user twinspark-serve log in to {host} from the head's rails (see its sshd's AllowUsers)",
         )
         for host in hosts
         if says.kind != "absent"

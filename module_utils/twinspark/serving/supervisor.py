@@ -149,7 +149,8 @@ def _reboot(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
 def _fault(state: State, seen: Seen, limits: Limits, why: str) -> Stepped:
     """Restart, if there is one left; else give up. Either way the logs are read, then all is stopped."""
     if state.restarts >= limits.restarts:
-        times = f"restarted {state.restarts} times since the last {limits.service_hours:g} h of service"
+        times = f"{state.restarts} restart{'' if state.restarts == 1 else 's'}"
+        times += f" since the last {limits.service_hours:g} h of service did not help"
         over = replace(_turn(state, seen, "given_up"), why=f"{times}; last: {why}")
         return read_logs(at(over, "log"), _without_logs(seen))
     pauses = limits.pauses or (0.0,)

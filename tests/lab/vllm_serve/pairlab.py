@@ -14,7 +14,7 @@ UNIT = "twinspark-vllm.service"
 HEAD, WORKER = "spark1", "spark2"
 ASK = """
 import json, sys, urllib.request
-body = {"model": "lab-smollm2", "prompt": "Once upon a time", "max_tokens": int(sys.argv[1]), "temperature": 0, "ignore_eos": True}
+body = {"model": "lab-smollm2", "prompt": "Once upon a time", "max_tokens": int(sys.argv[1]), "ignore_eos": True}
 request = urllib.request.Request("http://127.0.0.1:8000/v1/completions", json.dumps(body).encode(),
                                  {"Content-Type": "application/json"})
 try:
@@ -80,8 +80,10 @@ class Pair:
     def forgive(self) -> None:
         """Let the supervisor count from nothing, as after hours of service. It adopts the pair again."""
         self.run(HEAD, "systemctl stop twinspark-serve")
-        edit = f"import json; p='{FOLDER}/state.json'; d=json.load(open(p)); d['state']['restarts']=0; json.dump(d,open(p,'w'))"
-        self.run(HEAD, "python3 -", stdin=edit)
+        edit = (
+            "import json,sys; p=sys.argv[1]; d=json.load(open(p)); d['state']['restarts']=0; json.dump(d,open(p,'w'))"
+        )
+        self.run(HEAD, f"python3 - {FOLDER}/state.json", stdin=edit)
         self.run(HEAD, "systemctl start twinspark-serve")
 
 

@@ -1,5 +1,6 @@
 """The files of vllm_serve: its templates, rendered by Ansible itself with the role's own defaults, vars and plan."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-FILES = ("twinspark-vllm.service", "twinspark-vllm.nft", "vllm.env")
+FILES = ("twinspark-vllm.service", "twinspark-vllm.nft", "vllm.env", "twinspark-serve.service")
 IMAGE = "sha256:0123456789ab" + "c" * 52
 NONE = {"proved": {"id": "", "previous": ""}, "id": ""}
 PROVED = {"proved": {"id": IMAGE, "previous": ""}, "id": "sha256:" + "e" * 64}
@@ -86,8 +87,9 @@ def test_the_files_of_the_head(render):
     unit, rules = made["twinspark-vllm.service"], made["twinspark-vllm.nft"]
     assert "Description=twinspark vLLM (tiny 100%%), rank 0 of 2\n" in unit
     assert f"    io.twinspark.engine={made['plan']['digest']} \\\n" in unit
-    assert "StartLimitIntervalSec=3600\nStartLimitBurst=3\n" in unit
-    assert "Restart=on-failure\nRestartSec=30\n" in unit
+    # Nothing but the supervisor starts it.
+    assert "Restart=no\n" in unit
+    assert "[Install]" not in unit
     assert '    --entrypoint \\\n    "" \\\n    ' + IMAGE + " \\\n" in unit
     assert '    "--config={\\"a\\":\\"$$HOME\\"}" \\\n    100%% \\\n    "two words" \\\n' in unit
     assert "    --port \\\n    8000\nExecStop=" in unit
@@ -141,7 +143,7 @@ def test_the_environment_file_is_unquoted_lines_in_order(render):
 
 
 def test_what_needs_no_restart_is_not_in_the_digest(render):
-    plain, other = render(0), render(0, vllm_serve_restart_delay=31, vllm_serve_close_rendezvous=False)
+    plain, other = render(0), render(0, vllm_serve_close_rendezvous=False)
     assert plain["twinspark-vllm.service"] != other["twinspark-vllm.service"]
     assert plain["plan"]["digest"] == other["plan"]["digest"]
 
@@ -150,3 +152,15 @@ def test_opening_a_door_restarts_no_engine(render):
     door = {"vllm_serve_expose": True, "vllm_serve_expose_addresses": ["10.1.1.1"], "vllm_serve_expose_port": 1}
     plain, exposed = render(0), render(0, **door, vllm_serve_expose_keys={"alice": "/nowhere"})
     assert plain == exposed
+
+
+def test_the_supervisor_s_unit_is_one_and_stops_no_rank(render, tmp_path):
+    unit = tmp_path / "twinspark-serve.service"
+    unit.write_text(render(0)["twinspark-serve.service"])
+    assert "supervisor of tiny 100%% on 2 host(s)\n" in unit.read_text()
+    assert not re.search(r"^(Requires|BindsTo|PartOf|Conflicts)=", unit.read_text(), re.MULTILINE)
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd here")
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    # What it says of other units of the machine, and of programs that are not on it, is no fault of this one.
+    assert not [line for line in done.stderr.splitlines() if unit.name in line and "not executable" not in line]

@@ -15,7 +15,6 @@ import os
 
 import local
 import settings
-import watch
 from core.twinspark.proof.json_form import ShapeError
 
 VERBS = ("look", "log", "start", "stop")
@@ -42,6 +41,8 @@ def rank(verb: str, boot_id: str) -> int:
 
 def supervise(path: str) -> int:
     """Supervise until told to end."""
+    import watch  # not for `rank`, which is run every few seconds
+
     try:
         watch.Supervisor(settings.load(path), say).run()
     except (ShapeError, watch.Busy) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -42,7 +44,8 @@ def run(argv: Sequence[str], seconds: float = SECONDS) -> Done:
         try:
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(1)
             return Done(None, "", f"{argv[0]} gave no answer within {seconds:g} s")

@@ -33,8 +33,7 @@ SHM, PROC = Path("/dev/shm"), Path("/proc")  # noqa: S108 - looked through, not 
 def look(boot_id_path: str) -> HostSeen:
     """Everything that can be seen of this host in a moment."""
     unit = show(UNIT, rank.SHOW)
-    docker = show("docker.service", ("ActiveState",)).get("ActiveState") == "active"
-    # Its socket would start a Docker that somebody has stopped, so it is asked only while it is up.
+    docker = docker_runs()
     done = run(["docker", "container", "inspect", NAME]) if docker else Done(None)
     found = rank.container(done.out, LABEL) if done.code == 0 else None
     absent = done.code is not None and done.code != 0 and "no such" in done.err.lower()
@@ -77,7 +76,7 @@ def stop() -> Done:
     seen = HostSeen(host="", unit=unit)
     if not seen.over or seen.active == "activating":
         return run(["systemctl", "stop", "--no-block", UNIT]) if seen.active != "deactivating" else Done(0)
-    if show("docker.service", ("ActiveState",)).get("ActiveState") == "active":
+    if docker_runs():
         run(["docker", "rm", "--force", NAME], 30)
     for path in segments():
         path.unlink(missing_ok=True)
@@ -85,8 +84,20 @@ def stop() -> Done:
 
 
 def show(unit: str, names: tuple[str, ...]) -> dict[str, str]:
-    """systemd's properties of a unit."""
-    return properties(run(["systemctl", "show", unit, f"--property={','.join(names)}"]).out)
+    """systemd's properties of a unit. Raises OSError where it gives none: of the rank nothing is known, then.
+
+    A systemd that is too busy to answer must not look like a rank that has ended.
+    """
+    done = run(["systemctl", "show", unit, f"--property={','.join(names)}"])
+    found = properties(done.out)
+    if done.code != 0 or not found.get("ActiveState"):
+        raise OSError(f"systemd does not tell of {unit}: {done.words}")
+    return found
+
+
+def docker_runs() -> bool:
+    """Whether Docker is up. It is not asked while it is down: its socket would start one that somebody has stopped."""
+    return show("docker.service", ("ActiveState",))["ActiveState"] == "active"
 
 
 def table() -> Iterator[vitals.Entry]:

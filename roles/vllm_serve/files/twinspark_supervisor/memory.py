@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core.twinspark.proof.json_form import ShapeError, from_json, to_json
+from core.twinspark.proof.json_form import from_json, to_json
 from core.twinspark.serving.pair import Limits, Seen, State, Wish, sentence
 from core.twinspark_host.files import write_atomically
 
@@ -56,7 +56,7 @@ class Memory:
 
 
 def document(state: State, seen: Seen | None, limits: Limits) -> Mapping[str, Any]:
-    """The file's content. ShapeError is raised by none of it; no secret is in what is seen."""
+    """The file's content, for everybody to read: no secret is in what is seen."""
     hosts = [{**to_json(host), "log": None} for host in seen.hosts] if seen else []
     return {
         "schema": SCHEMA,
@@ -67,6 +67,3 @@ def document(state: State, seen: Seen | None, limits: Limits) -> Mapping[str, An
         "hosts": hosts,
         "counters": to_json(seen.counters) if seen else None,
     }
-
-
-__all__ = ["Memory", "ShapeError", "document"]

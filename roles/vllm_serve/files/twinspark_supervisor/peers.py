@@ -62,7 +62,7 @@ class Ranks:
         """One verb of one host."""
         if name == self.head:
             options = ["--boot-id", self.settings.boot_id_path]
-            return run([sys.executable, PROGRAM, "rank", *options, verb], seconds)
+            return run([sys.executable, "-I", PROGRAM, "rank", *options, verb], seconds)
         return self._over_rails(self.hosts[name], verb, seconds)
 
     def _over_rails(self, host: Host, verb: str, seconds: float) -> Done:

@@ -33,7 +33,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     ssh_port: int = 22
     folder: str = "/var/lib/twinspark/serve"
-    runtime: str = "/run/twinspark"
+    runtime: str = "/run/twinspark-serve"
     look_seconds: float = 5
     launch_seconds: float = 2
     boot_id_path: str = BOOT_ID

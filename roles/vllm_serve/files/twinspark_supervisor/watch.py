@@ -49,8 +49,9 @@ class Supervisor:
         self.written, self.said = 0.0, ""
 
     def run(self) -> None:
-        """Until it is told to end. Busy when another one holds the folder."""
-        with (Path(self.settings.folder) / "lock").open("w") as lock:
+        """Until it is told to end. Busy when there is another one."""
+        # Not in the folder of the state: whoever can open a file for reading can lock it.
+        with (Path(self.settings.runtime) / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -76,10 +77,15 @@ class Supervisor:
         seen = self.look()
         before = state
         state, actions = step(before, seen, self.settings.limits)
-        self.tell(state)
         if actions or _without_clocks(state) != _without_clocks(before) or self.due():
-            self.memory.keep(state, seen)
+            try:
+                self.memory.keep(state, seen)
+            except OSError as error:
+                # What is not written may be done once more by the next supervisor, so it is not done.
+                self.say(f"<3>the state can't be written ({error.strerror}): nothing is done; free some space")
+                return before
             self.written = time.monotonic()
+        self.tell(state)
         self.act(actions)
         notify(f"WATCHDOG=1\nSTATUS={self.words(state)}")
         return state

@@ -24,6 +24,7 @@ class Host:
     container: str = ""
     pids: tuple[int, ...] = ()
     stopped: bool = False
+    begins: float = 0
     leftovers: int = 0
     others: int = 6 * GIB
     missing: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class World:
     load_seconds: float = 120
     loading: float = 0
     wedged: bool = False
+    silent: bool = False  # while it is wedged, it says that nothing runs
     doomed: int = 0
     requests: int = 0
     work: float = 0
@@ -119,19 +121,32 @@ class World:
         if action.verb == "log":
             self.logs.add(action.host)
         elif action.verb == "stop":
+            host.begins = 0
             if host.active == "active":
                 host.end()
             else:
                 host.active, host.leftovers, host.container, host.stopped = "inactive", 0, "", False
             self.wedged = False
+        elif host.docker and host.active == "active":
+            host.end()
+            self.begin(host)
         elif host.docker:
-            host.active, host.invocation = "active", f"i{self.number()}"
-            host.container, host.pids = f"c{self.number()}", (self.number(),)
-            self.loading, self.wedged = self.load_seconds, False
+            host.begins = 4
+
+    def begin(self, host: Host) -> None:
+        """The rank's process is there, some seconds after it was started."""
+        host.active, host.invocation, host.begins, host.leftovers = "active", f"i{self.number()}", 0, 0
+        host.container, host.pids = f"c{self.number()}", (self.number(),)
+        self.loading, self.wedged = self.load_seconds, False
 
     def run(self, seconds: float) -> None:
         """Let time go by. A doomed engine dies while it loads; one without all its ranks makes no token."""
         self.now += seconds
+        for host in self.hosts:
+            if host.begins > 0:
+                host.begins -= seconds
+                if host.begins <= 0:
+                    self.begin(host)
         if self.all_run and self.loading > 0:
             if self.doomed:
                 self.doomed -= 1
@@ -151,11 +166,12 @@ class World:
         head = self.hosts[0]
         serves = head.active == "active" and self.loading <= 0
         logs, self.logs = self.logs, set()
+        held = 0 if self.wedged and self.silent else self.requests + bool(self.asking)
         return pair.Seen(
             now=self.now,
             passed=passed,
             hosts=tuple(host.seen(host.name in logs) for host in self.hosts),
-            counters=pair.Counters(self.work, self.requests + bool(self.asking)) if serves else None,
+            counters=pair.Counters(self.work, held) if serves else None,
             asking=self.asking,
             answer=self.answer,
             wish=self.wish,
@@ -169,6 +185,7 @@ class World:
         """A host goes down and comes back, without its rank."""
         host = self.host(name)
         host.end()
+        host.begins = 0
         host.boot, host.active, host.leftovers, host.invocation = host.boot + 1, "inactive", 0, ""
         host.container, host.pids, host.stopped = "", (), False
 

@@ -5,7 +5,7 @@ from ansible.module_utils.twinspark.serving import consent
 from ansible.module_utils.twinspark.serving.serve import Reason
 
 FLAG = [Reason(host, "--max-num-seqs", "2", "8") for host in ("spark1", "spark2")]
-FAULT = [Reason("spark2", "unit", "failed", "active")]
+FAULT = [Reason("spark1", "supervisor", "given_up", "serving")]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,6 @@ def test_what_is_under_way_is_not_interrupted_for_a_change(reasons, requests, jo
         (FLAG, None, []),
         (FAULT, None, ["evaluate"]),  # the evaluation waits for the repair
         ([*FLAG, *FAULT], 8, []),
-        ([Reason("spark1", "canary", "no answer within 120 s", "tokens in time")], 8, []),
     ],
 )
 def test_a_repair_and_an_idle_pair_need_no_consent(reasons, requests, jobs):

@@ -8,6 +8,7 @@ from ansible.module_utils.twinspark.inventory.fabric import Rail
 from ansible.module_utils.twinspark.proof.values import Measurement, Requirement
 from ansible.module_utils.twinspark.serving import canary, rank, serve
 from ansible.module_utils.twinspark.serving.argv import RankPlan
+from ansible.module_utils.twinspark.serving.supervised import Supervised
 
 from tests.support import cases
 
@@ -40,6 +41,8 @@ def seen(**changes):
 PLAN = RankPlan(
     rank=0, ranks=2, argv=[], env={}, run=[], digest="e", rendezvous_interfaces=[], problems=[]
 )  # fmt: skip
+SERVING = Supervised("serving", "serving")
+RESTARTING = Supervised("restarting", "restarting (1 of 3)", "the container on a is gone")
 ALIVE = canary.Canary(ok=True, error="", tokens=9, seconds=1.5, tokens_per_second=6.0)
 
 
@@ -47,22 +50,30 @@ def silent(error):
     return canary.Canary(ok=False, error=error)
 
 
+BUSY = canary.Canary(ok=False, error="no answer within 120 s", requests=8, counted=600)
+
+
 @pytest.mark.parametrize(
-    ("head", "worker", "heard", "reasons"),
+    ("head", "worker", "says", "reasons"),
     [
-        (seen(), seen(), ALIVE, []),
-        (seen(), seen(unit={"ActiveState": "failed"}), ALIVE, [("b", "unit")]),
-        (seen(unit={}), seen(unit={}), silent("refused"), [("a", "unit"), ("b", "unit")]),
-        (seen(desired="e"), seen(), ALIVE, [("a", "digest")]),
-        (seen(image_id="j"), seen(), ALIVE, [("a", "image")]),
-        (seen(image_id="j", desired="e"), seen(), ALIVE, [("a", "image")]),  # the cause, not what follows from it
-        (seen(), seen(image_id=""), ALIVE, [("b", "image")]),  # the host does not have the image that should run
-        (seen(), seen(container=None), ALIVE, [("b", "digest")]),
-        (seen(), seen(), silent("no answer within 120 s"), [("a", "canary")]),
+        (seen(), seen(), SERVING, []),
+        (
+            seen(unit={"ActiveState": "failed"}, container=None),
+            seen(),
+            RESTARTING,
+            [],
+        ),  # that is the supervisor's business
+        (seen(unit={}, container=None), seen(unit={}, container=None), Supervised(), [("a", "supervisor")]),
+        (seen(container=None), seen(container=None), Supervised("given_up"), [("a", "supervisor")]),
+        (seen(), seen(), Supervised(), [("a", "supervisor")]),  # ranks of before there was one: it adopts them
+        (seen(desired="e"), seen(), SERVING, [("a", "digest")]),
+        (seen(image_id="j"), seen(), SERVING, [("a", "image")]),
+        (seen(image_id="j", desired="e"), seen(), SERVING, [("a", "image")]),  # the cause, not what follows from it
+        (seen(), seen(image_id=""), SERVING, [("b", "image")]),  # the host does not have the image that should run
     ],
 )
-def test_the_pair_is_restarted_for_a_reason_only(head, worker, heard, reasons):
-    found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, heard, {"a": PLAN, "b": PLAN})
+def test_the_pair_is_restarted_for_a_reason_only(head, worker, says, reasons):
+    found = serve.restart_reasons(["a", "b"], {"a": head, "b": worker}, {"a": PLAN, "b": PLAN}, says)
     assert [(r.host, r.name) for r in found] == reasons
 
 
@@ -71,7 +82,7 @@ def test_a_changed_flag_is_named_and_not_the_digest():
     container = {"id": "c", "digest": "d", "image_id": "i", "pid": 7, "started": None, **runs}
     found = {"a": seen(container=container, desired="e"), "b": seen()}
     plan = dataclasses.replace(PLAN, argv=["vllm", "serve", "/m", "--max-num-seqs", "8"], env={"A": "1"})
-    told = serve.restart_reasons(["a", "b"], found, ALIVE, {"a": plan, "b": plan})
+    told = serve.restart_reasons(["a", "b"], found, {"a": plan, "b": plan}, SERVING)
     assert told == [serve.Reason("a", "--max-num-seqs", "2", "8")]
 
 
@@ -133,17 +144,17 @@ ROCE = [seen(nccl={"network": "IB", "devices": [f"{hca}/RoCE" for hca in hcas]})
     ],
 )
 def test_every_rank_has_to_show_its_own_devices(hosts, found, hcas, failed):
-    judged = serve.verdicts(hosts, dict(zip(hosts, found, strict=True)), ALIVE, hcas)
+    judged = serve.verdicts(hosts, dict(zip(hosts, found, strict=True)), ALIVE, hcas, SERVING, True)
     assert [v.name for v in judged if v.stops] == failed
-    assert len(judged) == len(hosts) + 1 + 2 * len(hosts) * bool(len(hosts) > 1 and hcas)
+    assert len(judged) == 2 * len(hosts) + 1 + 2 * len(hosts) * bool(len(hosts) > 1 and hcas)
 
 
 def test_a_rank_that_has_not_come_to_nccl_is_told_by_what_keeps_it():
     joining = {"a": seen(phase="joining ranks"), "b": seen()}
-    judged = serve.verdicts("ab", joining, silent("refused"), HCAS)
+    judged = serve.verdicts("ab", joining, silent("refused"), HCAS, SERVING, True)
     assert [(v.name, v.reason) for v in judged if v.stops] == [("canary", "refused; the head was at: joining ranks")]
     dead = {"a": ROCE[0], "b": seen(unit={"ActiveState": "failed"}, container=None)}
-    judged = serve.verdicts("ab", dead, silent("refused"), HCAS)
+    judged = serve.verdicts("ab", dead, silent("refused"), HCAS, SERVING, True)
     assert [v.name for v in judged if v.stops] == ["rank on b"]
     assert [v.name for v in judged if not v.ok] == ["rank on b", "NCCL over RoCE on b", "NCCL devices on b", "canary"]
 
@@ -153,11 +164,13 @@ def test_a_dead_rank_is_named_with_its_cause():
     worker = seen(
         unit={"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "1"}, cause=why, container=None
     )
-    verdicts = serve.verdicts(["a", "b"], {"a": seen(), "b": worker}, silent("refused"), hcas={})
-    assert [v.ok for v in verdicts] == [True, False, False]
-    assert verdicts[1].reason == "free memory: ValueError: Free memory"
-    assert verdicts[1].fix == "stop something"
-    assert not verdicts[2].blocks  # the death is the reason
+    verdicts = serve.verdicts(
+        ["a", "b"], {"a": seen(), "b": worker}, silent("refused"), hcas={}, says=SERVING, started=True
+    )
+    assert [v.name for v in verdicts if not v.ok] == ["rank on b", "canary"]
+    assert verdicts[-2].reason == "free memory: ValueError: Free memory"
+    assert verdicts[-2].fix == "stop something"
+    assert not verdicts[-1].blocks  # the death is the reason
     assert serve.death(dataclasses.replace(worker, cause=None))[0] == "exit-code, exit 1: its log is empty"
 
 
@@ -170,7 +183,7 @@ def test_a_rank_that_ended_with_exit_code_0_has_died():
 
 def test_an_active_unit_without_a_container_is_no_rank():
     hollow = seen(container=None)
-    verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, hcas={})[0]
+    verdict = serve.verdicts(["a"], {"a": hollow}, ALIVE, hcas={}, says=SERVING, started=True)[1]
     assert (verdict.ok, verdict.measured) == (False, "active, without a running container")
 
 
@@ -182,7 +195,9 @@ def test_a_canary_that_failed_never_passes_whatever_its_figures_say():
 
 def test_a_pair_that_is_not_ready_in_time_says_how_far_it_came():
     found = {"a": seen(phase="loading weights"), "b": seen()}
-    canary_verdict = serve.verdicts(["a", "b"], found, silent("Connection refused"), hcas={})[-1]
+    canary_verdict = serve.verdicts(
+        ["a", "b"], found, silent("Connection refused"), hcas={}, says=SERVING, started=True
+    )[-1]
     assert canary_verdict.reason == "Connection refused; the head was at: loading weights"
     assert canary_verdict.blocks
 
@@ -212,3 +227,33 @@ def test_the_evidence_shows_each_rank():
     assert shown["a"].unit == "active"
     assert shown["a"].pid == 7
     assert shown["a"].ranks == (rank.Named(0, 2, "x"),)
+
+
+def test_a_pair_that_was_given_up_fails_in_the_supervisors_words():
+    says = Supervised("given_up", "given up: 3 restarts were not enough", "3 restarts were not enough")
+    verdict = serve.verdicts("ab", {"a": seen(), "b": seen()}, ALIVE, {}, says, False)[0]
+    assert (verdict.name, verdict.ok, verdict.reason) == ("supervised pair", False, "3 restarts were not enough")
+
+
+def test_a_host_that_the_supervisor_cant_reach_fails_the_stage_while_the_pair_serves():
+    says = dataclasses.replace(SERVING, away={"b": "Permission denied (publickey)"})
+    judged = serve.verdicts("ab", {"a": seen(), "b": seen()}, ALIVE, {}, says, False)
+    assert [(v.name, v.reason) for v in judged if not v.ok] == [
+        ("supervisor's way to b", "Permission denied (publickey)")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("heard", "says", "started", "last"),
+    [
+        (BUSY, SERVING, False, ("tokens by the engine's counters, beside a canary that waits", True)),
+        (BUSY, SERVING, True, ("canary", False)),  # nobody else can have asked a pair that was just started
+        (BUSY, RESTARTING, False, ("canary", False)),
+        (dataclasses.replace(BUSY, counted=0), SERVING, False, ("canary", False)),  # requests, and nothing moves
+        (dataclasses.replace(BUSY, requests=0), SERVING, False, ("canary", False)),
+        (dataclasses.replace(BUSY, tokens=3), SERVING, False, ("canary", False)),  # it answered, and wrongly
+    ],
+)
+def test_a_canary_that_waits_behind_others_requests_is_no_fault(heard, says, started, last):
+    verdict = serve.verdicts("ab", {"a": seen(), "b": seen()}, heard, {}, says, started)[-1]
+    assert (verdict.name, verdict.ok) == last

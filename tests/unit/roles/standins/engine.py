@@ -35,7 +35,8 @@ class Engine(BaseHTTPRequestHandler):
             Engine.tokens += 7
         self.send(
             f'# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{{engine="0"}} {number("held")}\n'
-            f'vllm:num_requests_waiting{{engine="0"}} 0.0\nvllm:generation_tokens_total{{engine="0"}} {Engine.tokens}.0\n'
+            'vllm:num_requests_waiting{engine="0"} 0.0\n'
+            f'vllm:generation_tokens_total{{engine="0"}} {Engine.tokens}.0\n'
         )
 
     def do_POST(self) -> None:

@@ -186,12 +186,17 @@ PATH = "peer_ssh_config_path: /etc/ssh/ssh_config.d/40-twinspark.conf\n"
     [
         (
             "meta/argument_specs.yml",
-            "rail addresses.\n      ",
-            "rails.\n      ",
+            "and rail addresses.",
+            "and rails.",
             "write it anew with: .venv/bin/python",
         ),
         ("README.md", "40-twinspark.conf", "41-twinspark.conf", "roles/peer_ssh/README.md is not what the specs say"),
-        ("defaults/main.yml", "40-twin", "41-twin", "the default of peer_ssh_config_path is '/etc/ssh/ssh_config.d/41-"),
+        (
+            "defaults/main.yml",
+            "40-twin",
+            "41-twin",
+            "the default of peer_ssh_config_path is '/etc/ssh/ssh_config.d/41-",
+        ),
         ("defaults/main.yml", PATH, "", "defaults/main.yml lacks peer_ssh_config_path"),
         ("defaults/main.yml", PATH, f"{PATH}peer_ssh_new: 1\n", "lacks peer_ssh_new"),
     ],

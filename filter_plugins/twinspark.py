@@ -14,8 +14,10 @@ from typing import Any, get_type_hints
 
 import ansible.module_utils
 from ansible import constants as C
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 from ansible.plugins.loader import connection_loader
+from jinja2.exceptions import UndefinedError
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
 _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
@@ -24,7 +26,7 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
 
 from ansible.module_utils.twinspark.evaluation import bench, evaluation
 from ansible.module_utils.twinspark.image import image
-from ansible.module_utils.twinspark.inventory import fabric, host_keys, preflight
+from ansible.module_utils.twinspark.inventory import fabric, host_keys, preflight, rules, settings
 from ansible.module_utils.twinspark.inventory.fabric import Host
 from ansible.module_utils.twinspark.network import known_hosts, rail_ssh
 from ansible.module_utils.twinspark.network import plan as network_plan
@@ -33,17 +35,19 @@ from ansible.module_utils.twinspark.network.state import Network, Settings
 from ansible.module_utils.twinspark.proof.json_form import read, to_json
 from ansible.module_utils.twinspark.proof.values import Findings, Measurement, Verdict, sentence
 from ansible.module_utils.twinspark.rdma import devices as rdma_devices
+from ansible.module_utils.twinspark.rdma import figures as rdma_figures
 from ansible.module_utils.twinspark.rdma import nccl, perftest_run
 from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
-from ansible.module_utils.twinspark.serving import door, serve
+from ansible.module_utils.twinspark.serving import consent, door, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Memory, Rank
 from ansible.module_utils.twinspark.weights import hubcache
 from ansible.module_utils.twinspark.weights import verdicts as weights_verdicts
+from ansible.module_utils.twinspark_host import content
 
 SSH = {"plugin_type": "connection", "plugin_name": "ssh"}
 
@@ -95,6 +99,25 @@ def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -
     connection_loader.get("ssh", class_only=True)  # makes its settings known
     settings = {f"ansible_{name}": C.config.get_config_value(name, **SSH) for name in host_keys.SETTINGS}
     return host_keys.unpinned(hosts, variables, settings)
+
+
+def wrong_types(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], folder: str) -> list[str]:
+    """Settings of a wrong type: {{ groups['sparks'] | twinspark_wrong(hostvars, twinspark_content_dir) }}.
+
+    One that all hosts have is told once. What needs the profile can't be judged before that is loaded.
+    """
+    specs = content.specs(Path(folder))
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        own = variables[host]
+        for name in sorted(specs.keys() & set(own) - rules.JUDGED):
+            try:
+                clauses = list(settings.wrong(name, own[name], specs[name], DEFAULT_TYPE_VALIDATORS))
+            except (UndefinedError, AnsibleError):
+                continue
+            for clause in clauses:
+                found.setdefault(clause, []).append(host)
+    return [clause if len(where) == len(hosts) else f"{', '.join(where)}: {clause}" for clause, where in found.items()]
 
 
 def by_host(
@@ -165,7 +188,7 @@ def rdma_report(
     entries: Sequence[Host],
     facts: rdma_verdicts.Looks,
     runs: rdma_verdicts.Runs,
-    limits: rdma_verdicts.Thresholds,
+    limits: rdma_figures.Thresholds,
 ) -> Findings:
     """What the proof is made of: {{ plan | twinspark_rdma_report(twinspark_fabric, facts, runs, limits) }}."""
     return rdma_verdicts.report(entries, plan, facts, runs, limits)
@@ -268,6 +291,7 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_stale_caches": engine.stale_caches,
     "twinspark_serve_memory": serve_memory,
     "twinspark_serve_reasons": serve.restart_reasons,
+    "twinspark_serve_told": consent.told,
     "twinspark_serve_proof": serve_proof,
     "twinspark_door": door.opening,
     "twinspark_door_certificate": door.certificate,
@@ -280,6 +304,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_by_host": by_host,
     "twinspark_fabric": fabric_of,
     "twinspark_unpinned": unpinned,
+    "twinspark_wrong": wrong_types,
     "twinspark_unit_word": engine.unit_word,
     "twinspark_cache_key": engine.cache_key,
     "twinspark_files_digest": files_digest,

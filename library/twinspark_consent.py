@@ -42,7 +42,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof.jobs import properties, unit_of
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, read
-from ansible.module_utils.twinspark.serving import consent, vitals
+from ansible.module_utils.twinspark.serving import consent
 from ansible.module_utils.twinspark.serving.serve import Reason
 
 ARGUMENTS: dict[str, Any] = {
@@ -58,10 +58,9 @@ def requests(url: str) -> float | None:
     """How many requests the engine holds; None where it does not say."""
     try:
         with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:  # noqa: S310 - http, from the role
-            found = vitals.counters(answer.read().decode(errors="replace"))
+            return consent.held(answer.read().decode(errors="replace"))
     except (OSError, ValueError):
         return None
-    return found.held if found else None
 
 
 def running(module: AnsibleModule, jobs: list[str]) -> list[str]:

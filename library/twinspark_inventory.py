@@ -11,8 +11,8 @@ description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
     variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
-    numbers that are none, rails that can't work, secrets in a job's environment, and whatever would let in a host
-    whose key nobody has compared.
+    numbers that are none, settings of a wrong type, rails that can't work, secrets in a job's environment, and
+    whatever would let in a host whose key nobody has compared.
 options:
   addresses:
     description: Host name to C(ansible_host), in the order of the group C(sparks); empty means the name itself.
@@ -27,10 +27,20 @@ options:
     type: list
     elements: str
     default: []
+  more_variables:
+    description: Names of all variables that the task sees, those of its play and of its role among them.
+    type: list
+    elements: str
+    default: []
   profile:
     description: Value of C(twinspark_profile).
     type: str
     required: true
+  left_out:
+    description: Hosts of the group that C(--limit) leaves out, where the play needs all.
+    type: list
+    elements: str
+    default: []
   override:
     description: Stages whose proof the owner overrides.
     type: list
@@ -52,6 +62,11 @@ options:
     description:
       - What in the connection variables, ansible.cfg or the environment would weaken the checking of host keys, as the
         sentences of the filter C(twinspark_unpinned). Never the variables themselves, which may hold a password.
+    type: list
+    elements: str
+    default: []
+  wrong:
+    description: Settings of a wrong type, as the clauses of the filter C(twinspark_wrong). Never the values, as above.
     type: list
     elements: str
     default: []
@@ -96,13 +111,14 @@ problems:
   elements: str
 """
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, Known, problems
+from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, problems
+from ansible.module_utils.twinspark.inventory.settings import defaults_alone
+from ansible.module_utils.twinspark_host.content import known_names
 
 try:
     import yaml
@@ -113,60 +129,19 @@ ARGUMENTS: dict[str, Any] = {
     "addresses": {"type": "dict", "required": True},
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
+    "more_variables": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
+    "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
     "mtu": {"type": "raw", "default": 9000},
     "ports": {"type": "dict", "default": {}},
     "unpinned": {"type": "list", "elements": "str", "default": []},
+    "wrong": {"type": "list", "elements": "str", "default": []},
     "client_environment": {"type": "dict", "default": {}},
     "content_dir": {"type": "path", "required": True},
     "profile_dirs": {"type": "list", "elements": "path", "required": True},
 }
-
-
-# How roles read a profile, and what is there for people only.
-READ = re.compile(r"\bprofile\.(\w+(?:\.\w+)*)")
-FOR_PEOPLE = frozenset({"description"})
-
-
-def keys_of(path: Path) -> Iterable[str]:
-    """Top-level names of a YAML mapping; none when the file is not there or is something else."""
-    try:
-        loaded = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        return []
-    return [str(key) for key in loaded] if isinstance(loaded, dict) else []
-
-
-def specified(role: Path) -> Iterable[str]:
-    """Every option of every entry point in a role's argument specs."""
-    try:
-        loaded: Any = yaml.safe_load((role / "meta/argument_specs.yml").read_text())
-    except FileNotFoundError:
-        return []
-    entries = (loaded or {}).get("argument_specs", {}).values()
-    return [option for entry in entries for option in (entry or {}).get("options") or {}]
-
-
-def known_names(content: Path, profiles: Iterable[str]) -> Known:
-    """What there is, read from the files, so that a new role or profile needs no entry here."""
-    roles = sorted(path for path in (content / "roles").glob("*") if path.is_dir())
-    variables = {*RUNTIME}
-    for role in roles:
-        variables.update(specified(role), keys_of(role / "defaults/main.yml"), keys_of(role / "vars/main.yml"))
-    return Known(
-        variables=frozenset(variables),
-        roles=frozenset(role.name for role in roles),
-        profiles=tuple(sorted({path.stem for folder in profiles for path in Path(folder).glob("*.yml")})),
-        profile_paths=profile_paths(content),
-    )
-
-
-def profile_paths(content: Path) -> frozenset[str]:
-    """Keys of a profile that some role reads, as dotted paths."""
-    files = [file for folder in ("defaults", "vars", "tasks") for file in content.glob(f"roles/*/{folder}/*.yml")]
-    return FOR_PEOPLE.union(*(READ.findall(file.read_text()) for file in files))
 
 
 def profile_content(name: str, folders: Iterable[str]) -> Any:
@@ -187,16 +162,20 @@ def main() -> None:
     content, profiles = Path(given.pop("content_dir")), given.pop("profile_dirs")
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
-        known = known_names(content, profiles)
+        known = known_names(content, tuple(profiles))
         given["profile_content"] = profile_content(given["profile"], profiles)
     except (OSError, yaml.YAMLError) as error:
         module.fail_json(
             msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
         )
+    said = defaults_alone(given["variables"], given["profile"], known.variables - RUNTIME)
+    given["variables"] = {*given["variables"], *given.pop("more_variables")}
     found = problems(Inventory(**given), known)
     if found:
         sentences = [f"{problem}{'' if problem.endswith('?') else '.'}" for problem in found]
         module.fail_json(msg=" Besides, ".join(sentences) + " Nothing was changed.", problems=found)
+    if said:
+        module.warn(said)
     module.exit_json(changed=False, problems=[])
 
 

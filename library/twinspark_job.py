@@ -89,7 +89,7 @@ def start(module: AnsibleModule, job: jobs.Job, folder: Path) -> None:
         (folder / leftover).unlink(missing_ok=True)
     shutil.chown(folder, user=job.user)
     # Should the host lose power now, the record says failed, and the next run starts the job again.
-    write_record(folder, jobs.Recorded(digest=job.digest(), spec=job.spec(), started=time.time(), state="failed"))
+    write_record(folder, jobs.Recorded(digest=job.digest(), spec=job, started=time.time(), state="failed"))
     code, out, err = module.run_command(job.start_argv(str(folder)))
     if code:
         module.fail_json(msg=f"systemd did not start the job {job.name}: {(err or out).strip()}", rc=code)

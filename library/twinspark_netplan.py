@@ -57,11 +57,15 @@ import shutil
 import stat
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.network import deadman, netplan
+from ansible.module_utils.twinspark.network import deadman, netplan, running
+from ansible.module_utils.twinspark.network.running import Running
+from ansible.module_utils.twinspark.network.state import Difference, Link
+from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json
 from ansible.module_utils.twinspark_host import kernel, pending
 from ansible.module_utils.twinspark_host.files import write_atomically
 from ansible.module_utils.twinspark_host.targets import Targets, differing, diffs
@@ -84,28 +88,28 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def wanted(params: dict[str, Any]) -> Targets:
+def targets_of(wanted: deadman.Wanted) -> Targets:
     """What the files shall be: ours, and the foreign ones without the rails."""
     targets: Targets = {}
-    for foreign in params["takeovers"]:
-        path = Path(foreign["path"])
-        rest = netplan.without_stanzas(path.read_text(), foreign["ids"])
-        kept = rest.encode() if rest is not None and not foreign["remove"] else None
+    for foreign in wanted.takeovers:
+        path = Path(foreign.path)
+        rest = netplan.without_stanzas(path.read_text(), foreign.ids)
+        kept = rest.encode() if rest is not None and not foreign.remove else None
         targets[str(path)] = None if kept is None else (kept, stat.S_IMODE(path.stat().st_mode))
-    targets[params["path"]] = (params["content"].encode(), 0o600) if params["content"] else None
-    sysctl = params["sysctl_content"].encode()
-    targets[params["sysctl_path"]] = (sysctl, 0o644) if sysctl else None
+    targets[wanted.path] = (wanted.content.encode(), 0o600) if wanted.content else None
+    sysctl = wanted.sysctl_content.encode()
+    targets[wanted.sysctl_path] = (sysctl, 0o644) if sysctl else None
     return targets
 
 
-def originals(backup: Path) -> tuple[Targets, dict[str, Any]]:
+def originals(backup: Path) -> tuple[Targets, Mapping[str, Running]]:
     """What the files were before the first change, and the links' running state then."""
-    manifest = pending.read_json(backup / "manifest.json")
+    manifest = pending.read_manifest(backup)
     targets: Targets = {}
-    for path, saved in manifest.get("files", {}).items():
+    for path, saved in manifest.files.items():
         copy = backup / "files" / path.lstrip("/")
         targets[path] = (copy.read_bytes(), stat.S_IMODE(copy.stat().st_mode)) if saved else None
-    return targets, manifest.get("links", {})
+    return targets, manifest.links
 
 
 def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
@@ -130,10 +134,11 @@ def check_in_scratch(module: AnsibleModule, targets: Targets) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def save(
-    params: dict[str, Any], targets: Targets, script: dict[str, Any], links: dict[str, Any], folder: Path
-) -> deadman.Change:
-    """Keep a copy of all that will be touched, what shall come in its place, and the scripts that apply and undo."""
+def save(wanted: deadman.Wanted, targets: Targets, script: deadman.Script, folder: Path) -> tuple[deadman.Change, str]:
+    """Keep a copy of all that will be touched, what shall come in its place, and the scripts; the change's id.
+
+    The scripts are those that apply and undo.
+    """
     shutil.rmtree(folder, ignore_errors=True)  # what never got as far as being armed
     for name in ("files", "new"):
         (folder / name).mkdir(parents=True, mode=0o700)
@@ -149,21 +154,21 @@ def save(
         for copy in (folder / "files" / str(index), folder / "new" / str(index)):
             if owner and copy.exists():
                 os.chown(copy, owner.st_uid, owner.st_gid)
-    change = deadman.Change(folder=str(folder), files=files, links=links)
-    manifest = {
-        "id": uuid.uuid4().hex,
-        "files": {path: there for path, there, _ in files},
-        "links": links,
-        "state": params["state"],
-        "own_paths": [params["path"], params["sysctl_path"]],
-    }
+    change = deadman.Change(folder=str(folder), files=files, links=script.before)
+    manifest = deadman.Manifest(
+        id=uuid.uuid4().hex,
+        files={path: there for path, there, _ in files},
+        links=script.before,
+        state=wanted.state,
+        own_paths=(wanted.path, wanted.sysctl_path),
+    )
     write_atomically(folder / "undo.sh", change.undo_script(), 0o700)
-    write_atomically(folder / "apply.sh", change.apply_script(**script), 0o700)
-    write_atomically(folder / "manifest.json", json.dumps(manifest, indent=2), 0o600)
-    return change
+    write_atomically(folder / "apply.sh", change.apply_script(script.first, script.after), 0o700)
+    write_atomically(folder / "manifest.json", json.dumps(manifest.to_json(), indent=2), 0o600)
+    return change, manifest.id
 
 
-def arm(module: AnsibleModule, change: deadman.Change, folder: Path) -> None:
+def arm(module: AnsibleModule, change: deadman.Change, confirm_seconds: int, folder: Path) -> None:
     """From here on the change undoes itself."""
     for unit in (f"{deadman.UNIT}.service", f"{deadman.UNIT}.timer", f"{deadman.APPLY_UNIT}.timer"):
         module.run_command(["systemctl", "stop", unit])
@@ -176,14 +181,14 @@ def arm(module: AnsibleModule, change: deadman.Change, folder: Path) -> None:
     (folder / "armed").touch()
     # A power cut must find the copies and the unit on the disk, not in the page cache.
     module.run_command(["sync", "--file-system", str(folder), deadman.BOOT_UNIT_PATH])
-    for argv in (change.arm_argv(module.params["confirm_seconds"]), change.apply_argv()):
+    for argv in (change.arm_argv(confirm_seconds), change.apply_argv()):
         code, _, err = module.run_command(argv)
         if code:
             (folder / "armed").unlink(missing_ok=True)
             raise OSError(f"{' '.join(argv[:4])} failed: {err.strip()}")
 
 
-def begin(module: AnsibleModule, targets: Targets, script: dict[str, Any], links: dict[str, Any], folder: Path) -> str:
+def begin(module: AnsibleModule, wanted: deadman.Wanted, targets: Targets, script: deadman.Script, folder: Path) -> str:
     """Prepare and arm the change, and have it applied by the host itself; its id."""
     if pending.live(folder):
         module.fail_json(
@@ -191,44 +196,51 @@ def begin(module: AnsibleModule, targets: Targets, script: dict[str, Any], links
             "ended, then run again."
         )
     try:
-        arm(module, save(module.params, targets, script, links, folder), folder)
+        change, its_id = save(wanted, targets, script, folder)
+        arm(module, change, wanted.confirm_seconds, folder)
     except OSError as error:
         for path in (deadman.BOOT_LINK_PATH, deadman.BOOT_UNIT_PATH):
             Path(path).unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         module.run_command(["systemctl", "stop", f"{deadman.UNIT}.timer"])
         module.fail_json(msg=f"The change could not be prepared, nothing was changed: {error}")
-    return str(pending.read_json(folder / "manifest.json")["id"])
+    return its_id
 
 
-def running(module: AnsibleModule, rails: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def as_it_runs(module: AnsibleModule, wanted: deadman.Wanted) -> tuple[dict[str, Link], dict[str, Running]]:
     """The links as they run now, and the state of all that may be touched, as an undo gives it back."""
     _, out, _ = module.run_command(["ip", "-json", "address", "show"])
-    links = {link["name"]: link for link in kernel.links(out)}
-    added: dict[str, list[str]] = {name: [] for name in [*module.params["keep"], *module.params["former"]]} | {
-        name: [cidr] for name, cidr in rails.items()
+    links = {link.name: link for link in kernel.links(out)}
+    added: dict[str, list[str]] = {name: [] for name in [*wanted.keep, *wanted.former]} | {
+        name: [cidr] for name, cidr in wanted.addresses.items()
     }
-    sysctls: dict[str, dict[str, Any]] = {}
+    sysctls: dict[str, dict[str, int | None]] = {}
     routes: dict[str, list[str]] = {}
     for name in added:
         sysctls[name] = {}
         routes[name] = kernel.routes(module.run_command(["ip", "-4", "route", "show", "dev", name])[1])
-        for key in module.params["arp"]:
+        for key in wanted.arp:
             place = Path(f"/proc/sys/net/ipv4/conf/{name}/{key}")
             sysctls[name][key] = int(place.read_text()) if place.exists() else None
-    return links, deadman.before(links, sysctls, routes, added)
+    return links, running.before(links, sysctls, routes, added)
 
 
 def wishes(
-    params: dict[str, Any], links: dict[str, Any], rails: dict[str, str], former: dict[str, Any]
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    wanted: deadman.Wanted,
+    links: Mapping[str, Link],
+    before: Mapping[str, Running],
+    former: Mapping[str, Running],
+) -> tuple[deadman.Script, list[Difference]]:
     """What the kernel shall be besides what the files make it, and how it differs now."""
-    if params["state"] == "absent":
-        wished = deadman.released(former, links, rails)
-        return {"first": deadman.runtime_commands(wished)}, deadman.differences(links, wished)
-    left = deadman.left(links, params["former"])
-    wished = deadman.desired(links, rails, params["mtu"], params["arp"]) | left
-    return {"after": deadman.runtime_commands(wished)}, [*params["drift"], *deadman.differences(links, left)]
+    if wanted.state == "absent":
+        wished = running.released(former, links, wanted.addresses)
+        return deadman.Script(before, first=running.runtime_commands(wished)), running.differences(links, wished)
+    left = running.left(links, wanted.former)
+    wished = running.desired(links, wanted.addresses, wanted.mtu, wanted.arp) | left
+    return deadman.Script(before, after=running.runtime_commands(wished)), [
+        *wanted.drift,
+        *running.differences(links, left),
+    ]
 
 
 def main() -> None:
@@ -236,21 +248,23 @@ def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     # netplan is a Python program: to look with it must not leave bytecode in its package.
     module.run_command_environ_update = {"PYTHONDONTWRITEBYTECODE": "1"}
-    params = module.params
-    if params["confirm_seconds"] < deadman.LEAST_SECONDS:
+    try:
+        wanted = from_json(deadman.Wanted, module.params, "twinspark_netplan")
+    except ShapeError as error:
+        module.fail_json(msg=f"{error}.")
+    if wanted.confirm_seconds < deadman.LEAST_SECONDS:
         least = f"at least {deadman.LEAST_SECONDS}, since netplan alone takes some seconds"
-        module.fail_json(msg=f"confirm_seconds is {params['confirm_seconds']}, and must be {least}.")
-    rails = {rail["interface"]: rail["cidr"] for rail in params["rails"]}
-    links, before = running(module, rails)
-    kept = pending.backup(params["state_dir"])
-    targets, former = (wanted(params), {}) if params["state"] == "present" else originals(kept)
+        module.fail_json(msg=f"confirm_seconds is {wanted.confirm_seconds}, and must be {least}.")
+    links, before = as_it_runs(module, wanted)
+    kept = pending.backup(wanted.state_dir)
+    targets, former = (targets_of(wanted), {}) if wanted.state == "present" else originals(kept)
     paths = differing(targets)
-    script, drift = wishes(params, links, rails, former)
+    script, drift = wishes(wanted, links, before, former)
     result: dict[str, Any] = {
         "changed": bool(paths or (drift and targets)),
         "pending": False,
         "change": "",
-        "reasons": [*paths, *(f"{entry['interface']} {entry['what']}" for entry in drift)],
+        "reasons": [*paths, *(f"{entry.interface} {entry.what}" for entry in drift)],
         "diff": diffs(targets, paths, drift),
     }
     if not result["changed"]:
@@ -260,8 +274,8 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(**result)
     try:
-        with pending.locked(params["state_dir"]) as folder:
-            result["change"] = begin(module, targets, script, before, folder)
+        with pending.locked(wanted.state_dir) as folder:
+            result["change"] = begin(module, wanted, targets, script, folder)
     except OSError as error:
         module.fail_json(msg=f"The change could not be prepared, nothing was changed: {error}")
     module.exit_json(**{**result, "pending": True})

@@ -39,17 +39,30 @@ network:
   returned: always
 """
 
+import dataclasses
 import os
 import re
 import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.network import netplan, owners
+from ansible.module_utils.twinspark.network.state import (
+    Boot,
+    Foreign,
+    Link,
+    Management,
+    NetplanFile,
+    Network,
+    Owner,
+    Route,
+)
+from ansible.module_utils.twinspark.proof.json_form import to_json
 from ansible.module_utils.twinspark_host import kernel
 
 ARGUMENTS: dict[str, Any] = {
@@ -73,64 +86,67 @@ def read(path: Path) -> str:
         return ""
 
 
-def links(module: AnsibleModule, root: Path) -> list[dict[str, Any]]:
+def links(module: AnsibleModule, root: Path) -> list[Link]:
     """The kernel's links with what sysfs knows of their hardware."""
     code, out, err = module.run_command(["ip", "-json", "address", "show"])
     if code:
         module.fail_json(msg=f"ip can't list the links: {err.strip()}. Install iproute2.")
-    found = kernel.links(out)
-    for link in found:
-        device = root / "sys/class/net" / link["name"]
-        driver = device / "device/driver"
-        link["phys_port_name"] = read(device / "phys_port_name")
-        link["driver"] = driver.readlink().name if driver.is_symlink() else ""
-        link["pci"] = (device / "device").resolve().name if (device / "device").exists() else ""
-        hcas = device / "device/infiniband"
-        link["hca"] = next((entry.name for entry in sorted(hcas.iterdir())), "") if hcas.is_dir() else ""
-    return found
+    return [with_hardware(link, root / "sys/class/net" / link.name) for link in kernel.links(out)]
 
 
-def netplan_files() -> list[dict[str, Any]]:
+def with_hardware(link: Link, device: Path) -> Link:
+    """A link with what its folder in sysfs tells."""
+    driver, hcas = device / "device/driver", device / "device/infiniband"
+    return dataclasses.replace(
+        link,
+        phys_port_name=read(device / "phys_port_name"),
+        driver=driver.readlink().name if driver.is_symlink() else "",
+        pci=(device / "device").resolve().name if (device / "device").exists() else "",
+        hca=next((entry.name for entry in sorted(hcas.iterdir())), "") if hcas.is_dir() else "",
+    )
+
+
+def netplan_files() -> list[NetplanFile]:
     """Every netplan file in netplan's own order, without secrets. A file of the same name in a later place wins."""
     found: dict[str, Path] = {}
     for place in PLACES:
         for path in sorted(Path(f"/{place}/netplan").glob("*.yaml")):
             found[path.name] = path
     return [
-        {
-            "path": str(found[name]),
-            "mode": f"{found[name].stat().st_mode & 0o7777:04o}",
-            "text": netplan.redact(found[name].read_text(errors="replace")),
-        }
+        NetplanFile(
+            path=str(found[name]),
+            text=netplan.redact(found[name].read_text(errors="replace")),
+            mode=f"{found[name].stat().st_mode & 0o7777:04o}",
+        )
         for name in sorted(found)
     ]
 
 
-def rivals(found: list[dict[str, Any]]) -> list[dict[str, str]]:
+def rivals(found: Sequence[Link]) -> list[Foreign]:
     """What configures links beside netplan. Profiles hold secrets: only the name of the link leaves the host."""
     rows = []
     for path in sorted(Path("/etc/systemd/network").glob("*.network")):
         rows += [(path, "networkd", name) for name in owners.networkd_links(path.name, read(path), found)]
     for path in sorted(Path("/etc/NetworkManager/system-connections").glob("*.nmconnection")):
         rows += [(path, "NetworkManager", name) for name in owners.profile_links(read(path), found)]
-    return [{"path": str(path), "kind": kind, "interface": name} for path, kind, name in rows]
+    return [Foreign(str(path), kind, name) for path, kind, name in rows]
 
 
-def runtime_owners(module: AnsibleModule) -> dict[str, dict[str, str]]:
+def runtime_owners(module: AnsibleModule) -> dict[str, Owner]:
     """Link to the daemon that has configured it, as it runs, and that daemon's file."""
     found = {}
     for entry in Path("/sys/class/net").iterdir():
         file = owners.networkd_runtime(read(Path("/run/systemd/netif/links") / read(entry / "ifindex")))
         if file:
-            found[entry.name] = {"kind": "networkd", "file": file}
+            found[entry.name] = Owner("networkd", file)
     if shutil.which("nmcli"):
         argv = ["nmcli", "--terse", "--fields", "DEVICE,FILENAME", "connection", "show", "--active"]
         for name, file in owners.manager_runtime(module.run_command(argv, environ_update={"LC_ALL": "C"})[1]).items():
-            found[name] = {"kind": "NetworkManager", "file": file}
+            found[name] = Owner("NetworkManager", file)
     return found
 
 
-def management(found: list[dict[str, Any]], address: str) -> dict[str, Any]:
+def management(found: Sequence[Link], address: str) -> Management:
     """The interface under the controller's connection: as sshd told our ancestors, else the one with the address."""
     connection = None
     process = os.getppid()
@@ -142,15 +158,14 @@ def management(found: list[dict[str, Any]], address: str) -> dict[str, Any]:
             break
     server = connection[1] if connection else address
     for link in found:
-        if any(entry.partition("/")[0] == server for entry in link["addresses"]):
-            lower = [other["name"] for other in found if other["master"] == link["name"]]
-            return {"address": server, "interface": link["name"], "lower": lower}
-    return {"address": server, "interface": "", "lower": []}
+        if any(entry.partition("/")[0] == server for entry in link.addresses):
+            return Management(server, link.name, tuple(other.name for other in found if other.master == link.name))
+    return Management(server)
 
 
-def on_the_wire(found: list[dict[str, Any]], probe: dict[str, str]) -> dict[str, str]:
+def on_the_wire(found: Sequence[Link], probe: Mapping[str, str]) -> dict[str, str]:
     """Address to the MAC that already answers for it. Links that are down can't be asked."""
-    macs = {link["name"]: bytes.fromhex(link["mac"].replace(":", "")) for link in found if link["carrier"]}
+    macs = {link.name: bytes.fromhex(link.mac.replace(":", "")) for link in found if link.carrier}
     answers: dict[str, str] = {}
     for address, interface in probe.items():
         if len(macs.get(interface, b"")) != 6:
@@ -170,7 +185,7 @@ def on_the_wire(found: list[dict[str, Any]], probe: dict[str, str]) -> dict[str,
     return answers
 
 
-def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
+def boot(module: AnsibleModule, interfaces: list[str]) -> Boot:
     """Whether netplan, given the files on disk, would generate at boot what it has generated now.
 
     `others` are generated files of other interfaces that would differ: changes that wait in somebody else's file.
@@ -182,7 +197,7 @@ def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
                 shutil.copytree(f"/{place}/netplan", scratch / place / "netplan")
         code, _, err = module.run_command(["netplan", "generate", "--root-dir", str(scratch)])
         if code:
-            return {"same": False, "reason": f"netplan generate fails: {err.strip()}", "others": []}
+            return Boot(reason=f"netplan generate fails: {err.strip()}")
         differ = []
         for folder in ("run/systemd/network", "run/NetworkManager/system-connections"):
             now = {path.name: read(path) for path in Path("/", folder).glob("*netplan-*")}
@@ -191,15 +206,15 @@ def boot(module: AnsibleModule, interfaces: list[str]) -> dict[str, Any]:
         ours = re.compile(rf"netplan-(?:{'|'.join(map(re.escape, interfaces))})\.(?:network|link|nmconnection)$")
         mine = [name for name in differ if ours.search(name)]
         reason = f"the next boot would bring another {', '.join(mine)}" if mine else ""
-        return {"same": not mine, "reason": reason, "others": [name for name in differ if name not in mine]}
+        return Boot(not mine, reason, tuple(name for name in differ if name not in mine))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def identity(root: Path) -> dict[str, str]:
-    """The host's name and its maker's."""
+def identity(root: Path) -> tuple[str, str]:
+    """The host's name, and its maker's with the model."""
     words = [read(root / "sys/class/dmi/id" / name) for name in ("sys_vendor", "product_name")]
-    return {"hostname": socket.gethostname(), "model": " ".join(filter(None, words))}
+    return socket.gethostname(), " ".join(filter(None, words))
 
 
 def free_bytes(places: list[str]) -> dict[str, int]:
@@ -224,6 +239,12 @@ def arp_settings(interfaces: list[str]) -> dict[str, dict[str, int | None]]:
     return found
 
 
+def given(network: Network, *, boot_state: bool) -> dict[str, object]:
+    """The network as the module gives it: without what only `twinspark init` hears, or what was not asked for."""
+    missing = {"heard", "endpoint"} | (set() if boot_state else {"boot"})
+    return {key: value for key, value in to_json(network).items() if key not in missing}
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
@@ -233,27 +254,26 @@ def main() -> None:
     found = links(module, Path(params["sysfs_root"]))
     installed = shutil.which("netplan") is not None
     routes = {
-        target: kernel.route_device(module.run_command(["ip", "-json", "route", "get", target])[1])
+        target: Route(**kernel.route_device(module.run_command(["ip", "-json", "route", "get", target])[1]))
         for target in params["targets"]
     }
-    network: dict[str, Any] = {
-        **identity(Path(params["sysfs_root"])),
-        "links": found,
-        "files": netplan_files(),
-        "foreign": rivals(found),
-        "owners": runtime_owners(module),
-        "management": management(found, params["management"]),
-        "sysctls": arp_settings(params["interfaces"]),
-        "wire": on_the_wire(found, params["probe"]),
-        "routes": routes,
-        "free_bytes": free_bytes(params["places"]),
-        "netplan_installed": installed,
-    }
-    if params["boot_state"]:
-        network["boot"] = (
-            boot(module, params["interfaces"]) if installed else {"same": False, "reason": "no netplan", "others": []}
-        )
-    module.exit_json(changed=False, network=network)
+    hostname, model = identity(Path(params["sysfs_root"]))
+    network = Network(
+        hostname=hostname,
+        model=model,
+        links=tuple(found),
+        files=tuple(netplan_files()),
+        foreign=tuple(rivals(found)),
+        owners=runtime_owners(module),
+        management=management(found, params["management"]),
+        sysctls=arp_settings(params["interfaces"]),
+        wire=on_the_wire(found, params["probe"]),
+        routes=routes,
+        free_bytes=free_bytes(params["places"]),
+        netplan_installed=installed,
+        boot=boot(module, params["interfaces"]) if installed and params["boot_state"] else Boot(reason="no netplan"),
+    )
+    module.exit_json(changed=False, network=given(network, boot_state=params["boot_state"]))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ seconds: {description: How long it took., type: float, returned: always}
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,20 +91,21 @@ def undo(module: AnsibleModule) -> bool:
 
 def gone(module: AnsibleModule, folder: Path) -> bool:
     """Whether the change that is meant is not pending any more: it was undone, or another apply has made its own."""
-    wanted, found = module.params["change"], pending.read_json(folder / "manifest.json").get("id")
+    wanted, found = module.params["change"], pending.read_manifest(folder).id
     return not (folder / "armed").exists() or bool(wanted and found != wanted)
 
 
-def missing(module: AnsibleModule, rails: list[dict[str, Any]]) -> list[str]:
-    """Rails whose address the kernel does not have yet."""
+def missing(module: AnsibleModule, rails: Mapping[str, str]) -> list[str]:
+    """Rails (interface to cidr) whose address the kernel does not have yet."""
     _, out, _ = module.run_command(["ip", "-json", "address", "show"])
-    links = {link["name"]: link["addresses"] for link in kernel.links(out)}
-    return [rail["interface"] for rail in rails if rail["cidr"] not in links.get(rail["interface"], [])]
+    addresses = {link.name: link.addresses for link in kernel.links(out)}
+    return [interface for interface, cidr in rails.items() if cidr not in addresses.get(interface, ())]
 
 
 def wait(module: AnsibleModule, folder: Path) -> None:
     """Wait until netplan has applied the change and the rails have their addresses."""
     end = time.monotonic() + module.params["timeout"]
+    rails = {rail["interface"]: rail["cidr"] for rail in module.params["rails"]}
     while time.monotonic() < end:
         if gone(module, folder):
             module.fail_json(msg=UNDONE)
@@ -113,12 +115,12 @@ def wait(module: AnsibleModule, folder: Path) -> None:
                 log = (folder / "apply.log").read_text().strip()
                 undo(module)
                 module.fail_json(msg=f"The change failed, and the former network was restored: {log}")
-            if not missing(module, module.params["rails"]):
+            if not missing(module, rails):
                 return
         time.sleep(0.3)
     if gone(module, folder):
         module.fail_json(msg=UNDONE)
-    late = ", ".join(missing(module, module.params["rails"])) or "netplan"
+    late = ", ".join(missing(module, rails)) or "netplan"
     undo(module)
     module.fail_json(
         msg=f"{late} did not come up within {module.params['timeout']} s, and the former network was restored. "
@@ -129,18 +131,18 @@ def wait(module: AnsibleModule, folder: Path) -> None:
 def remember(module: AnsibleModule, folder: Path) -> None:
     """Keep what a confirmed change replaced, for uninstall. May be done again after a kill midway."""
     backup = pending.backup(module.params["state_dir"])
-    manifest = pending.read_json(folder / "manifest.json")
-    if manifest["state"] == "absent":
+    manifest = pending.read_manifest(folder)
+    if manifest.state == "absent":
         shutil.rmtree(backup, ignore_errors=True)
         return
-    kept, fresh = deadman.remember(pending.read_json(backup / "manifest.json"), manifest, manifest["own_paths"])
-    order = list(manifest["files"])
+    kept, fresh = deadman.remember(pending.read_manifest(backup), manifest)
+    order = list(manifest.files)
     for path in fresh:
         copy = backup / "files" / path.lstrip("/")
         copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if manifest["files"][path]:
+        if manifest.files[path]:
             shutil.copy2(folder / "files" / str(order.index(path)), copy)
-    write_atomically(backup / "manifest.json", json.dumps(kept, indent=2), 0o600)
+    write_atomically(backup / "manifest.json", json.dumps(kept.to_json(), indent=2), 0o600)
     backup.chmod(0o700)
 
 

@@ -9,7 +9,7 @@ short_description: Run one end of perftest measurements as transient systemd uni
 description:
   - C(listening) starts a server for every run, each on a free port, and waits for its readiness line.
   - C(measured) runs the clients, group after group, those of one group at the same time. It pings each path first.
-    A group that perftest lost by itself is marked C(replaced); C(spare) runs of its test take its place.
+    A group that was refused its queue pairs is marked C(replaced); C(spare) runs of its test take its place.
   - C(absent) collects what the servers printed and leaves no unit behind. Run it in every outcome.
   - systemd itself ends every process after O(timeout) seconds, also when the controller is lost.
   - A measurement that fails is a result with a named cause; the module fails only when it can't work at all.
@@ -50,20 +50,19 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
-from itertools import groupby
-from operator import itemgetter
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json, to_json
-from ansible.module_utils.twinspark.rdma import perftest_run, plan
-from ansible.module_utils.twinspark.rdma.causes import LOST, named
+from ansible.module_utils.twinspark.rdma import perftest_run
+from ansible.module_utils.twinspark.rdma.causes import named
+from ansible.module_utils.twinspark.rdma.ends import End, collected, finished, fits, groups, lost
 from ansible.module_utils.twinspark.rdma.perftest import READY
-from ansible.module_utils.twinspark.rdma.perftest_run import Ended, outcome, unit_argv
+from ansible.module_utils.twinspark.rdma.perftest_run import Ended, unit_argv
 
-Run = dict[str, Any]
 PINGS = 3  # at most, each with a second to answer
 SETTLE_SECONDS = 0.2  # perftest says so before it binds its port
 PROPERTIES = "Id,ActiveState,Result,ExecMainStatus"
@@ -124,19 +123,9 @@ class Host:
             self.run(["systemctl", "reset-failed", *units], check=False)
 
 
-def planned(run: Run) -> plan.Run:
-    """The run as it was planned, without what became of it. ShapeError when something is missing."""
-    return from_json(plan.Run, run, f"run {run.get('key')}")
-
-
-def result_of(end: Ended) -> dict[str, Any]:
-    """What becomes of a run by how its unit ended."""
-    return dict(to_json(outcome(end)))
-
-
-def tool(run: Run) -> str:
+def tool(end: End) -> str:
     """The test's program: its path, or its bare name where it is not installed."""
-    name = f"ib_{run['test']}"
+    name = f"ib_{end.test}"
     return shutil.which(name, path=perftest_run.PATH) or name
 
 
@@ -153,145 +142,133 @@ def free_ports(text: str, taken: Container[int]) -> Iterator[int]:
         yield port
 
 
-def listening(module: AnsibleModule, host: Host) -> dict[str, Any]:
+def listening(module: AnsibleModule, host: Host, runs: Sequence[End]) -> list[End]:
     """Start every server, and wait until each one waits for its client or has failed."""
-    params = module.params
     session = f"{time.time_ns():x}"
-    runs = [
-        {**run, "side": "server", "unit": perftest_run.unit_name(run["key"], "server", session)}
-        for run in params["runs"]
-    ]
     if not module.check_mode:
         host.remove(host.units())  # of a controller that was lost before it could clean up
-    available = free_ports(params["ports"], host.rdma_cm_ports())
-    for run in runs:
-        run["port"] = next(available, None)
-        if run["port"] is None:
-            line = f"every port of {params['ports']} is in use"
-            run.update(state="failed", cause=to_json(named("port_busy", line)))
-            continue
-        run["argv"] = perftest_run.server_argv(tool(run), planned(run), run["port"])
-        run["state"] = "planned" if module.check_mode else "starting"
-        error = "" if module.check_mode else host.start(run["unit"], run["argv"], params["lifetime"])
-        if error:
-            run.update(state="failed", **result_of(Ended(error, 1, "exit-code")))
-    await_ready(host, runs, params["timeout"])
-    return {"runs": runs, "changed": bool(runs)}
+    available = free_ports(module.params["ports"], host.rdma_cm_ports())
+    servers = [
+        replace(run, side="server", unit=perftest_run.unit_name(run.key, "server", session), port=next(available, None))
+        for run in runs
+    ]
+    return await_ready(host, [started(module, host, end) for end in servers], module.params["timeout"])
 
 
-def await_ready(host: Host, runs: list[Run], seconds: float) -> None:
+def started(module: AnsibleModule, host: Host, end: End) -> End:
+    """Start one server on the port that it was given; without one it has failed."""
+    if end.port is None:
+        return replace(
+            end, state="failed", cause=named("port_busy", f"every port of {module.params['ports']} is in use")
+        )
+    argv = perftest_run.server_argv(tool(end), end, end.port)
+    end = replace(end, argv=tuple(argv), state="planned" if module.check_mode else "starting")
+    error = "" if module.check_mode else host.start(end.unit or "", argv, module.params["lifetime"])
+    return finished(replace(end, state="failed"), Ended(error, 1, "exit-code")) if error else end
+
+
+def await_ready(host: Host, ends: Sequence[End], seconds: float) -> list[End]:
     """Follow the servers' output until none is left that might still become ready, for at most `seconds`."""
     deadline = time.monotonic() + seconds
-    while pending := [run for run in runs if run["state"] == "starting"]:
-        units = [run["unit"] for run in pending]
+    now = {end.unit or "": end for end in ends}
+    while units := [unit for unit, end in now.items() if end.state == "starting"]:
         printed = host.printed(units)
-        said = [run for run in pending if READY in printed[run["unit"]]]
         time.sleep(SETTLE_SECONDS)
         states = host.states(units)
         late = time.monotonic() > deadline
-        for run in pending:
-            state = states.get(run["unit"], {})
+        for unit in units:
+            state = states.get(unit, {})
+            failed = replace(now[unit], state="failed")
             if state.get("ActiveState") in ("active", "activating"):
-                if run in said:
-                    run["state"] = "listening"
+                if READY in printed[unit]:
+                    now[unit] = replace(now[unit], state="listening")
                 elif late:
-                    run.update(state="failed", **result_of(Ended(printed[run["unit"]], None, "timeout")))
+                    now[unit] = finished(failed, Ended(printed[unit], None, "timeout"))
             else:
-                text = host.printed([run["unit"]])[run["unit"]]
+                text = host.printed([unit])[unit]
                 code = int(state.get("ExecMainStatus") or 0)
-                run.update(state="failed", **result_of(Ended(text, code, state.get("Result", "exit-code"))))
+                now[unit] = finished(failed, Ended(text, code, state.get("Result", "exit-code")))
+    return list(now.values())
 
 
-def measured(module: AnsibleModule) -> dict[str, Any]:
+def measured(module: AnsibleModule, runs: Sequence[End]) -> list[End]:
     """Run the clients, group after group. What failed once for a reason of the path is not tried again."""
     session = f"{time.time_ns():x}"
-    first = groups(run for run in module.params["runs"] if not run.get("spare"))
-    spares = groups(run for run in module.params["runs"] if run.get("spare"))
-    done: list[Run] = []
-    for runs in first:
-        group = attempt(module, runs, session, done)
+    spares = groups(run for run in runs if run.spare)
+    done: list[End] = []
+    for planned in groups(run for run in runs if not run.spare):
+        group = attempt(module, planned, session, done)
         while lost(group) and (spare := next((one for one in spares if fits(one, group)), None)):
             spares.remove(spare)
-            done += [{**run, "replaced": True} for run in group]
+            done += [replace(end, replaced=True) for end in group]
             group = attempt(module, spare, session, done)
         done += group
-    return {"runs": done, "changed": False}
+    return done
 
 
-def groups(runs: Iterable[Run]) -> list[list[Run]]:
-    """The runs by their group, in its order."""
-    ordered = sorted(runs, key=itemgetter("group"))
-    return [list(group) for _, group in groupby(ordered, key=itemgetter("group"))]
-
-
-def lost(group: list[Run]) -> bool:
-    """Whether perftest lost this group by itself, which says nothing of the path."""
-    return any((run["cause"] or {}).get("name") in LOST for run in group)
-
-
-def fits(spare: list[Run], group: list[Run]) -> bool:
-    """Whether all of the spare's servers wait, for the test of `group`."""
-    return all(run["state"] == "listening" and run["test"] == group[0]["test"] for run in spare)
-
-
-def attempt(module: AnsibleModule, runs: list[Run], session: str, done: list[Run]) -> list[Run]:
+def attempt(module: AnsibleModule, runs: Sequence[End], session: str, done: Sequence[End]) -> list[End]:
     """Run the clients of one group, but for those that are known, or shown by a ping, not to get through."""
-    known = {(run["rail"], run["test"]): run["cause"] for run in done if run["cause"] and not run.get("replaced")}
-    group = [dict(run) for run in runs]
-    for run in group:
-        run.update(side="client", unit=perftest_run.unit_name(run["key"], "client", session))
-        run["argv"] = perftest_run.client_argv(tool(run), planned(run), run.get("port") or 0)
-        cause = run.get("cause") or known.get((run["rail"], run["test"]))
+    known = {(end.rail, end.test): end.cause for end in done if end.cause and not end.replaced}
+    group = []
+    for run in runs:
+        cause = run.cause or known.get((run.rail, run.test))
         if not cause and not module.check_mode and not answers(module, run):
-            cause = to_json(named("no_path", f"ping from {run['source']} to {run['address']}"))
-        run.update(ok=False, rows=[], cause=cause, skipped=bool(cause) or module.check_mode)
-    together(module, [run for run in group if not run["skipped"]])
-    return group
+            cause = named("no_path", f"ping from {run.source} to {run.address}")
+        argv = perftest_run.client_argv(tool(run), run, run.port or 0)
+        unit = perftest_run.unit_name(run.key, "client", session)
+        skipped = bool(cause) or module.check_mode
+        group.append(
+            replace(run, side="client", unit=unit, argv=tuple(argv), ok=False, rows=(), cause=cause, skipped=skipped)
+        )
+    came = {end.key: end for end in together(module, [end for end in group if not end.skipped])}
+    return [came.get(end.key, end) for end in group]
 
 
-def answers(module: AnsibleModule, run: Run) -> bool:
+def answers(module: AnsibleModule, run: End) -> bool:
     """Whether the peer answers a ping on this rail. That also warms the ARP entries, whose lack looks like loss."""
-    argv = ["ping", "-c", "1", "-W", "1", "-I", run["source"], run["address"]]
+    argv = ["ping", "-c", "1", "-W", "1", "-I", run.source, run.address]
     return any(module.run_command(argv)[0] == 0 for _ in range(PINGS))
 
 
-def together(module: AnsibleModule, group: list[Run]) -> None:
+def together(module: AnsibleModule, group: Sequence[End]) -> list[End]:
     """Run these clients at the same time, and wait for all of them."""
-    seconds = module.params["timeout"]
-    started = time.monotonic()
+    begun = time.monotonic()
     running = []
-    for run in group:
-        argv = unit_argv(run["unit"], run["argv"], seconds=seconds + run["seconds"], wait=True)
+    for end in group:
+        seconds = module.params["timeout"] + end.seconds
+        argv = unit_argv(end.unit or "", end.argv or (), seconds=seconds, wait=True)
         running.append(
-            (run, subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL))
+            (end, subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL))
         )
-    for run, process in running:
+    done = []
+    for end, process in running:
         out, err = (part.decode(errors="replace") for part in process.communicate())
-        run.update(
-            result_of(perftest_run.ended(out, err, process.returncode)), took=round(time.monotonic() - started, 2)
-        )
+        came = finished(end, perftest_run.ended(out, err, process.returncode))
+        done.append(replace(came, took=round(time.monotonic() - begun, 2)))
+    return done
 
 
-def absent(module: AnsibleModule, host: Host) -> dict[str, Any]:
-    """Collect the servers' output and remove every unit."""
-    runs = [dict(run, side="server") for run in module.params["runs"]]
+def absent(module: AnsibleModule, host: Host, runs: Sequence[End]) -> tuple[list[End], bool]:
+    """Collect the servers' output and remove every unit; whether there was one."""
+    servers = [replace(run, side="server") for run in runs]
     units = host.units()
     if module.check_mode:
-        return {"runs": runs, "changed": bool(units)}
-    mine = [run["unit"] for run in runs if run.get("unit")]
+        return servers, bool(units)
+    mine = [end.unit for end in servers if end.unit]
     states = host.states(mine)
     host.remove(units)
     printed = host.printed(mine)
-    for run in runs:
-        state = states.get(run.get("unit", ""), {})
-        if run.get("state") != "listening":
-            continue
-        waited = state.get("ActiveState") == "active"
-        end = Ended(printed[run["unit"]], int(state.get("ExecMainStatus") or 0), state.get("Result", "success"))
-        run.update(result_of(end), waited=waited)
-        if waited:  # nobody came, or it was still busy when it was stopped: not its own fault
-            run.update(ok=False, cause=None)
-    return {"runs": runs, "changed": bool(units)}
+    return [collected(end, states, printed) for end in servers], bool(units)
+
+
+def told(module: AnsibleModule, host: Host) -> list[End]:
+    """The runs that the module is given."""
+    try:
+        return [from_json(End, run, f"run {run.get('key')}") for run in module.params["runs"]]
+    except ShapeError as error:
+        if module.params["state"] == "absent" and not module.check_mode:
+            host.remove(host.units())  # in every outcome
+        module.fail_json(msg=f"{error}.")
 
 
 def main() -> None:
@@ -302,20 +279,18 @@ def main() -> None:
             msg="This host has no systemd-run, but perftest runs as a systemd unit. Fix: use a host that runs systemd."
         )
     host = Host(module)
-    try:
-        for run in module.params["runs"] if module.params["state"] != "absent" else []:
-            planned(run)
-    except ShapeError as error:
-        module.fail_json(msg=f"{error}.")
+    runs = told(module, host)
     if module.params["state"] == "listening":
         try:
             perftest_run.ports(module.params["ports"])
         except ValueError as error:
             module.fail_json(msg=f"rdma_verify_ports: {error}.")
-        module.exit_json(**listening(module, host))
-    if module.params["state"] == "measured":
-        module.exit_json(**measured(module))
-    module.exit_json(**absent(module, host))
+        ends, changed = listening(module, host, runs), bool(runs)
+    elif module.params["state"] == "measured":
+        ends, changed = measured(module, runs), False
+    else:
+        ends, changed = absent(module, host, runs)
+    module.exit_json(changed=changed, runs=to_json(ends))
 
 
 if __name__ == "__main__":

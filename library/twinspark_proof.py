@@ -53,7 +53,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import proofs
-from ansible.module_utils.twinspark.proof.values import Measurement, Proof, ShapeError, Verdict
+from ansible.module_utils.twinspark.proof.values import Measurement, Proof, ShapeError, Verdict, paragraph
 from ansible.module_utils.twinspark_host.files import write_atomically
 from ansible.module_utils.twinspark_host.proofs import load, path_of
 
@@ -117,7 +117,7 @@ def main() -> None:
     if not kept and module._diff:
         result["diff"] = diff
     if not new.passed and (params["final"] or not module.check_mode):
-        module.fail_json(msg=f"Stage {stage} did not pass: {' '.join(new.reasons)}", **result)
+        module.fail_json(msg=f"Stage {stage} did not pass: {paragraph(new.reasons)}", **result)
     module.exit_json(**result)
 
 

@@ -8,32 +8,30 @@ import socket
 import struct
 from typing import Any
 
+from ..twinspark.network.state import Link
+
 LINK_LOCAL = "fe80:"
 
 
-def links(text: str) -> list[dict[str, Any]]:
-    """`ip -json address show` as [{name, mac, mtu, up, carrier, master, addresses}]; link-local IPv6 left out."""
-    found = []
-    for link in json.loads(text or "[]"):
-        if not link.get("ifname"):
-            continue
-        flags = link.get("flags", [])
-        found.append(
-            {
-                "name": link["ifname"],
-                "mac": link.get("address", ""),
-                "mtu": link.get("mtu"),
-                "up": "UP" in flags,
-                "carrier": "LOWER_UP" in flags,
-                "master": link.get("master", ""),
-                "addresses": [
-                    f"{info['local']}/{info['prefixlen']}"
-                    for info in link.get("addr_info", [])
-                    if "local" in info and not info["local"].startswith(LINK_LOCAL)
-                ],
-            }
+def links(text: str) -> list[Link]:
+    """`ip -json address show`; link-local IPv6 left out, and without what sysfs knows."""
+    return [
+        Link(
+            name=link["ifname"],
+            mac=link.get("address", ""),
+            mtu=link.get("mtu"),
+            up="UP" in link.get("flags", []),
+            carrier="LOWER_UP" in link.get("flags", []),
+            master=link.get("master", ""),
+            addresses=tuple(
+                f"{info['local']}/{info['prefixlen']}"
+                for info in link.get("addr_info", [])
+                if "local" in info and not info["local"].startswith(LINK_LOCAL)
+            ),
         )
-    return found
+        for link in json.loads(text or "[]")
+        if link.get("ifname")
+    ]
 
 
 def route_device(text: str) -> dict[str, str]:

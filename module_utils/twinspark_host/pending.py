@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from ..twinspark.network.deadman import Manifest
 
 # A change is armed, then confirmed or undone; `undoing` is an undo at work, or one that died.
 LIVE = ("armed", "undoing", "confirmed")
@@ -30,12 +31,12 @@ def live(pending: Path) -> str:
     return next((state for state in LIVE if (pending / state).exists()), "")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A manifest, {} when there is none."""
+def read_manifest(folder: Path) -> Manifest:
+    """What is kept of the change in this folder; an empty manifest when there is none, or half of one."""
     try:
-        return dict(json.loads(path.read_text()))
+        return Manifest.from_json(json.loads((folder / "manifest.json").read_text()))
     except (OSError, ValueError):
-        return {}
+        return Manifest()
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..twinspark.network import netplan
+from ..twinspark.network.state import Difference
 
 # Path to (text and mode), or to None for a file that shall not be there.
 Targets = dict[str, tuple[bytes, int] | None]
@@ -35,7 +35,7 @@ def differing(targets: Targets) -> list[str]:
     return found
 
 
-def diffs(targets: Targets, paths: Sequence[str], drift: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def diffs(targets: Targets, paths: Sequence[str], drift: Sequence[Difference]) -> list[dict[str, str]]:
     """The files' diffs, secrets masked, and the kernel's."""
     found = []
     for path in paths:
@@ -50,8 +50,8 @@ def diffs(targets: Targets, paths: Sequence[str], drift: Sequence[Mapping[str, A
             found.append({"before_header": header, "after_header": header, **sides})
     if drift:
         sides = {
-            name: "".join(f"{entry['interface']} {entry['what']}: {entry[side]}\n" for entry in drift)
-            for name, side in (("before", "current"), ("after", "desired"))
+            "before": "".join(f"{entry.interface} {entry.what}: {entry.current}\n" for entry in drift),
+            "after": "".join(f"{entry.interface} {entry.what}: {entry.desired}\n" for entry in drift),
         }
         found.append({"before_header": "kernel", "after_header": "kernel", **sides})
     return found

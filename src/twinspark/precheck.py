@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from ansible.module_utils.twinspark.inventory.explain import inventory_trouble
 from ansible.module_utils.twinspark.inventory.rules import did_you_mean
 from ansible.module_utils.twinspark.inventory.secret_names import named_in, secret_names
 from ansible.module_utils.twinspark.proof.proofs import STAGES
+
+from .runstate import NO_HOST
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
@@ -64,25 +66,36 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def inventory(path: Path, project: Path) -> None:
-    """Ansible itself must be able to read all of the inventory for some host; what it says is told in one sentence.
+    """Ansible itself must be able to read all of the inventory for some host; what it says is told in one sentence. And
+    there must be a host: a play over none does nothing, and Ansible calls that a success.
 
     It knows every format and what wins. ansible.cfg has it refuse a key that is set twice and a file that does not
     parse. What the hosts of sparks have in the end, the first task of every playbook judges.
     """
-    said = complaint(["-i", str(path), "--list"], project)
+    said, listed = read_by_ansible(["-i", str(path), "--list"], project)
     if not said:
+        if not has_hosts(json.loads(listed), "sparks"):
+            raise UsageError(NO_HOST)
         return
     trouble = inventory_trouble(said)
     for file in [] if trouble.file else variable_files(path):  # Ansible does not say which of them it was
-        again = inventory_trouble(complaint(["-i", "localhost,", "--list", "-e", f"@{file}"], project))
+        again = inventory_trouble(read_by_ansible(["-i", "localhost,", "--list", "-e", f"@{file}"], project)[0])
         if again.why == trouble.why:
             trouble = again
             break
     raise UsageError(trouble.sentence(str(path)))
 
 
-def complaint(words: Sequence[str], project: Path) -> str:
-    """What ansible-inventory says when it fails, in the surroundings that the playbooks get; empty when it does not."""
+def has_hosts(groups: Mapping[str, Any], name: str) -> bool:
+    """Whether a group has a host of its own or by a group below it."""
+    group = groups.get(name, {})
+    return bool(group.get("hosts")) or any(has_hosts(groups, child) for child in group.get("children", []))
+
+
+def read_by_ansible(words: Sequence[str], project: Path) -> tuple[str, str]:
+    """What ansible-inventory complains of when it fails, in the surroundings that the playbooks get, else empty; and
+    what it lists.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("ANSIBLE_") or k.startswith("ANSIBLE_VAULT_")}
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ansible-inventory")), *words],
@@ -94,7 +107,8 @@ def complaint(words: Sequence[str], project: Path) -> str:
         errors="replace",
         check=False,
     )
-    return done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+    said = done.stderr.strip() or f"exit code {done.returncode}" if done.returncode else ""
+    return said, done.stdout
 
 
 def variable_files(path: Path) -> list[Path]:

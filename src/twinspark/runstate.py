@@ -53,6 +53,7 @@ class RunState:
     login_of: Callable[[str], tuple[str, str]] = lambda host: ("", "")  # user and port by the inventory
     lost: bool = False  # a host could not be reached: Ansible goes on through plays that have no host left
     said: dict[str, float] = field(default_factory=dict)
+    warned: set[str] = field(default_factory=set)  # each play verifies the inventory, and warns of the same
 
     def take(self, event: Event) -> list[Line]:
         """What an event changes, and the lines that it is worth."""
@@ -89,7 +90,9 @@ class RunState:
 
     def on_runner_on_ok(self, event: Event) -> list[Line]:
         self.finished(event)
-        lines = [Line("warn", f"{event.host}: {text}") for text in texts(event.result.get("warnings"))]
+        told = [text for text in texts(event.result.get("warnings")) if text not in self.warned]
+        self.warned.update(told)
+        lines = [Line("warn", f"{event.host}: {text}") for text in told]
         if event.action == "ansible.builtin.debug" and event.result.get("msg") is not None:
             message = event.result["msg"]
             said = message if isinstance(message, list) else [message]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.numbers import duration
-from ansible.module_utils.twinspark.proof.values import Proof
+from ansible.module_utils.twinspark.proof.values import Proof, paragraph
 from ansible.module_utils.twinspark_host.proofs import load
 from rich.console import Console
 from rich.table import Table
@@ -65,7 +65,7 @@ def row(stage: str, readable: dict[str, Proof], broken: dict[str, str], now: dat
         age_seconds=age(proof.written, now),
         simulated=bool(proof.simulated),
         overrides=proof.overrides,
-        why="; ".join(proof.reasons) if failed else chain.reason,
+        why=paragraph(proof.reasons) if failed else chain.reason,
     )
 
 

@@ -118,3 +118,11 @@ def test_the_pages_build_and_load_nothing_from_elsewhere(tmp_path):
         loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=\"([^\"]*)\"", page.read_text())
         assert loaded
         assert not [address for address in loaded if "//" in address]
+
+
+def test_every_folder_of_python_is_in_the_table_of_the_architecture():
+    listed = subprocess.run(["git", "ls-files", "*.py", "*.pyi"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folders = {path.split("/")[0] for path in listed.stdout.splitlines() if "/" in path}
+    table = (ROOT / "docs/architecture.md").read_text()
+    assert "typings" in folders
+    assert [folder for folder in sorted(folders) if f"`{folder}/" not in table] == []

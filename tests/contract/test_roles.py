@@ -126,3 +126,28 @@ def test_syntax(playbook):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_of_rdma_verify_says_what_only_the_playbook_does():
+    """The role alone would neither ask for the proofs before it nor stop what is served."""
+    playbook = (ROOT / "playbooks/rdma.yml").read_text()
+    assert "tasks_from: require" in playbook
+    assert "tasks_from: stop" in playbook
+    readme = " ".join((ROOT / "roles/rdma_verify/README.md").read_text().split())
+    assert "Two things are the playbook's" in readme
+
+
+def test_units_are_templates():
+    """A unit stands in a file of its own, as systemd reads it."""
+    texts = [
+        path
+        for folder in ("roles", "library", "module_utils", "src", "playbooks")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".yml", ".py", ".j2") and re.search(r"\[(Service|Unit|Timer|Socket)\]", path.read_text())
+    ]
+    # The network's dead-man's switch is laid down by a module in the midst of its change, with its scripts.
+    own = ROOT / "module_utils/twinspark/network/deadman.py"
+    assert [
+        str(path.relative_to(ROOT)) for path in texts if path != own and not path.match("templates/*.service.j2")
+    ] == []
+    assert len(texts) > 1

@@ -35,6 +35,11 @@ SHOW = """
 """
 
 
+# Where a setting of the engine is spelt; the README is written from the specs.
+PLACES = ["README.md", "defaults/main.yml", "meta/argument_specs.yml"]
+CONTENT = ("roles", "library", "module_utils", "filter_plugins", "callback_plugins", "playbooks", "src")
+
+
 def add(file: Path, text: str) -> None:
     file.write_text(
         file.read_text().replace("vllm_serve_flag_max_num_seqs:", f"{text}vllm_serve_flag_max_num_seqs:", 1)
@@ -77,3 +82,18 @@ def test_its_spec_is_what_refuses_a_wrong_value(root: Path, tmp_path: Path):
     done = argv_with(root, tmp_path, '{type: int, description: "GiB of swap space."}', "much")
     assert done.returncode != 0
     assert "vllm_serve_flag_swap_space" in done.stdout + done.stderr
+
+
+def test_no_flag_is_spelt_in_a_third_file(root: Path):
+    """What knows one by its name has to be changed with it."""
+    role = root / "roles/vllm_serve"
+    flags = [name for name in yaml.safe_load((role / PLACES[1]).read_text()) if name.startswith("vllm_serve_flag_")]
+    assert flags
+    texts = {
+        file.relative_to(role, walk_up=True): file.read_text()
+        for folder in CONTENT
+        for file in (root / folder).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    for flag in flags:
+        assert sorted(str(file) for file, text in texts.items() if flag in text) == PLACES, flag

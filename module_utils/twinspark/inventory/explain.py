@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .settings import plain
+
 # What kind of failure it was; the wrapper's exit code follows from it (src/twinspark/exitcodes.py).
 INVENTORY = "inventory"  # wrong settings; nothing was changed
 GATE = "gate"  # a proof is missing, or a verdict is not ok
@@ -268,7 +270,7 @@ def message_of(result: Mapping[str, Any], longest: int = LONGEST) -> str:
             return message_of(item, longest)
     errors = result.get("argument_errors")
     if errors:
-        return one_line("wrong settings: " + "; ".join(str(error) for error in errors), longest)
+        return one_line("wrong settings: " + "; ".join(plain(map(str, errors))), longest)
     message = str(result.get("msg") or "it failed and said nothing")
     if message.startswith("non-zero return code") or "deserialization failed" in message:
         said = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "").strip()

@@ -97,14 +97,14 @@ def known_bad(host: str, found: Mapping[str, str], listed: Sequence[KnownBad]) -
     """A verdict for each known-bad version that the host has, and one that all is well when it has none."""
     hits = [
         Verdict.told(
-            f"{NAMES[entry.what]} of {host} is not known to be bad", False, found[entry.what], f"not {entry.pattern}",
+            f"known-bad {NAMES[entry.what]} on {host}", False, found[entry.what], f"not {entry.pattern}",
             reason=entry.reason, fix=entry.fix, blocks=entry.blocks,
         )
         for entry in listed
         if found[entry.what]
         and any(fnmatch.fnmatchcase(version, entry.pattern) for version in found[entry.what].split(", "))
     ]  # fmt: skip
-    fine = Verdict.told(f"versions of {host} are not known to be bad", True, f"none of {len(listed)}", "none")
+    fine = Verdict.told(f"known-bad versions on {host}", True, f"none of {len(listed)}", "none")
     return hits or [fine]
 
 

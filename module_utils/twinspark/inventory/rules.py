@@ -17,7 +17,9 @@ from . import fabric
 from .secret_names import secret_names
 
 # Facts and play variables that the playbooks set themselves while they run.
-RUNTIME = frozenset({"twinspark_here", "twinspark_uninstall_consent"})
+RUNTIME = frozenset({"common_as_user", "twinspark_controller_dir", "twinspark_here", "twinspark_uninstall_consent"})
+# Settings with rules of their own below, which say more than their type does.
+JUDGED = frozenset({"twinspark_override", "twinspark_rail_mtu", "twinspark_rails", "twinspark_rails_first_host"})
 # Settings that had one name a role until they moved to the role `common`; an inventory that still has them is told.
 RENAMED = {
     "cx7_network_mtu": "twinspark_rail_mtu",
@@ -58,6 +60,8 @@ GONE = {
 }
 # Prefixes whose variables belong to this project although no role has that name.
 OWN_PREFIX = "twinspark_"
+# Settings that become flags of the engine; one needs a declaration, which the engine's own documentation does not tell.
+FLAG = "vllm_serve_flag_"
 # Below this likeness a foreign name is somebody else's variable and none of our business (0 to 1, difflib).
 LIKENESS = 0.9
 # With our prefix in common two names are alike already, so the rest must be, too.
@@ -78,8 +82,9 @@ class Inventory:
     """What is judged. `addresses` and `rails` are by host of group `sparks`, in the order of the group.
 
     `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
-    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned. `client_environment` names
-    the variables, never their values, in each host's hf_weights_client_environment.
+    host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned, `wrong` those of
+    settings.wrong. `client_environment` names the variables, never their values, in each host's
+    hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
@@ -87,10 +92,12 @@ class Inventory:
     variables: Collection[str] = ()
     profile: str = ""
     override: Sequence[str] = ()
+    left_out: Sequence[str] = ()
     first_host: Any = 11
     mtu: Any = 9000
     ports: Mapping[str, Any] = field(default_factory=dict)
     unpinned: Sequence[str] = ()
+    wrong: Sequence[str] = ()
     client_environment: Mapping[str, Sequence[str]] = field(default_factory=dict)
     profile_content: Any = None
 
@@ -113,13 +120,23 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         return [
             "no host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host"
         ]
-    found = [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
+    found = left_out(inventory.left_out)
+    found += [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
     found += misspelt(inventory.variables, known)
-    return [*found, *bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
+    found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
+    return [*found, *inventory.wrong]
+
+
+def left_out(hosts: Sequence[str]) -> list[str]:
+    """Ranks, addresses and proofs are of the whole group: a part would fail later, where it misses the rest."""
+    if not hosts:
+        return []
+    fix = "run it without --limit, or take a host that is gone out of the inventory"
+    return [f"--limit leaves out {', '.join(hosts)}, but a stage needs every host of the group 'sparks': {fix}"]
 
 
 def secret_environment(names: Mapping[str, Sequence[str]]) -> list[str]:
@@ -264,8 +281,12 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
             continue
         ours = is_ours(name, known.roles)
         near = difflib.get_close_matches(name, known.variables, n=1, cutoff=OURS if ours else LIKENESS)
-        if near:
-            found.append(f"the variable {name} {nothing}: did you mean {near[0]}?")
+        meant = f"did you mean {near[0]}?" if near else ""
+        if name.startswith(FLAG):
+            rest = "a flag that has no setting of its own goes into serve.args of the profile"
+            meant = f"{meant} {rest.capitalize()}" if near else rest
+        if meant:
+            found.append(f"the variable {name} {nothing}: {meant}")
         elif ours:
             found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
     return found

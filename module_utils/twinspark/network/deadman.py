@@ -11,7 +11,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
+
+from ..proof.json_form import SPARSE, from_json, to_json
+from .running import Running, runtime_commands
+from .state import Difference
 
 UNIT = "twinspark-network-deadman"
 APPLY_UNIT = "twinspark-network-apply"
@@ -26,18 +30,96 @@ PUT = 'put() { cp -p -- "$1/$2" "$3.twinspark" && mv -f -- "$3.twinspark" "$3"; 
 PUT_BACK = 'back() { put files "$1" "$2" || { rm -f -- "$2.twinspark"; cat "files/$1" > "$2"; }; }'
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is kept of a change. files: path to whether a copy of what was there is kept; links: their state before.
+
+    id, state, own_paths: of a pending change only; state: present or absent; own_paths: the project's own files.
+    """
+
+    id: str = field(default="", metadata=SPARSE)
+    files: Mapping[str, bool] = field(default_factory=dict)
+    links: Mapping[str, Running] = field(default_factory=dict)
+    state: str = field(default="", metadata=SPARSE)
+    own_paths: tuple[str, ...] = field(default=(), metadata=SPARSE)
+
+    def to_json(self) -> dict[str, object]:
+        """As the disk keeps it."""
+        return dict(to_json(self))
+
+    @classmethod
+    def from_json(cls, given: object, where: str = "manifest") -> Self:
+        """Raises ShapeError."""
+        return from_json(cls, given, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A foreign file to take the rails out of. ids: the stanzas to take out; remove: nothing would be left of it."""
+
+    path: str
+    ids: tuple[str, ...]
+    remove: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RailAddress:
+    """A rail's address with its prefix."""
+
+    interface: str
+    cidr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the network of one host shall be, as twinspark_netplan is told.
+
+    keep: further interfaces whose running state an undo gives back. former: interfaces that are no rails any more, with
+    their addresses. state: present or absent.
+    """
+
+    path: str
+    content: str
+    sysctl_path: str
+    sysctl_content: str
+    takeovers: tuple[Foreign, ...]
+    rails: tuple[RailAddress, ...]
+    keep: tuple[str, ...]
+    mtu: int
+    arp: Mapping[str, int]
+    former: Mapping[str, tuple[str, ...]]
+    drift: tuple[Difference, ...]
+    confirm_seconds: int
+    state_dir: str
+    state: str
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Interface of a rail to its cidr."""
+        return {rail.interface: rail.cidr for rail in self.rails}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """Commands around `netplan apply`, and the links' state before. What runs first, the files may overrule."""
+
+    before: Mapping[str, Running]
+    first: Sequence[Sequence[str]] = ()
+    after: Sequence[Sequence[str]] = ()
+
+
 @dataclass(frozen=True)
 class Change:
     """A network change of one host.
 
     folder: where it is kept while it is pending. files: every path that is touched, in order, whether a copy of what is
     there was saved as folder/files/INDEX (else the path does not exist), and whether folder/new/INDEX shall come in its
-    place (else it is removed). links: interface to its running state before: {mtu, up, addresses, sysctls, routes}.
+    place (else it is removed). links: interface to its running state before.
     """
 
     folder: str
     files: Sequence[tuple[str, bool, bool]]
-    links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    links: Mapping[str, Running] = field(default_factory=dict)
 
     def undo_script(self) -> str:
         """sh text that gives the former state back. Every step is tried, whatever became of the one before.
@@ -144,114 +226,12 @@ class Change:
         ]  # fmt: skip
 
 
-def runtime_commands(links: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
-    """Commands that bring each link to {mtu, up, addresses, absent, sysctls, routes}, whatever the renderer did.
-
-    `absent` are addresses to delete, `routes` lines of `ip route show dev`. Missing keys are left alone.
-    """
-    commands = []
-    for name, link in links.items():
-        if link.get("mtu"):
-            commands.append(["ip", "link", "set", "dev", name, "mtu", str(link["mtu"])])
-        commands += [["ip", "address", "del", address, "dev", name] for address in link.get("absent", [])]
-        commands += [["ip", "address", "replace", address, "dev", name] for address in link.get("addresses", [])]
-        for key, value in sorted(link.get("sysctls", {}).items()):
-            commands.append(["sysctl", "-q", "-w", f"net/ipv4/conf/{name}/{key}={value}"])
-        if "up" in link:
-            commands.append(["ip", "link", "set", "dev", name, "up" if link["up"] else "down"])
-        commands += [["ip", "route", "replace", *route.split(), "dev", name] for route in link.get("routes", [])]
-    return commands
-
-
-def before(
-    links: Mapping[str, Mapping[str, Any]],
-    sysctls: Mapping[str, Mapping[str, Any]],
-    routes: Mapping[str, Sequence[str]],
-    added: Mapping[str, Sequence[str]],
-) -> dict[str, dict[str, Any]]:
-    """The running state to go back to. added: addresses that the change brings, by interface."""
-    return {
-        name: {
-            "mtu": links[name]["mtu"],
-            "up": links[name]["up"],
-            "addresses": list(links[name]["addresses"]),
-            "absent": [address for address in wanted if address not in links[name]["addresses"]],
-            "sysctls": {key: value for key, value in sysctls.get(name, {}).items() if value is not None},
-            "routes": list(routes.get(name, [])),
-        }
-        for name, wanted in added.items()
-        if name in links
-    }
-
-
-def remember(
-    kept: Mapping[str, Any], pending: Mapping[str, Any], own_paths: Sequence[str]
-) -> tuple[dict[str, Any], list[str]]:
+def remember(kept: Manifest, pending: Manifest) -> tuple[Manifest, list[str]]:
     """Merge a confirmed change into the originals that uninstall gives back.
 
-    kept, pending: {files: {path: saved (bool)}, links: {...}}. Of the project's own files the first memory stays; of a
-    foreign file that came again the newest does. Returns the merged manifest and the paths whose copy is to be kept.
+    Of the project's own files the first memory stays; of a foreign file that came again the newest does. Returns the
+    merged manifest and the paths whose copy is to be kept.
     """
-    files = dict(kept.get("files", {}))
-    fresh = [path for path in pending["files"] if path not in files or path not in own_paths]
-    files.update({path: pending["files"][path] for path in fresh})
-    links = {**pending.get("links", {}), **kept.get("links", {})}
-    return {"files": files, "links": links}, fresh
-
-
-def desired(
-    links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str], mtu: int, arp: Mapping[str, int]
-) -> dict[str, dict[str, Any]]:
-    """The running state of configured rails. rails: interface to cidr. Other addresses there are deleted."""
-    return {
-        name: {
-            "mtu": mtu,
-            "up": True,
-            "absent": [address for address in links.get(name, {}).get("addresses", []) if address != cidr],
-            "sysctls": dict(arp),
-        }
-        for name, cidr in rails.items()
-    }
-
-
-def left(links: Mapping[str, Mapping[str, Any]], former: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    """The running state of interfaces that are no rails any more: without the addresses that they had as rails."""
-    return {
-        name: {"absent": [address for address in addresses if address in links[name]["addresses"]]}
-        for name, addresses in former.items()
-        if name in links
-    }
-
-
-def released(
-    former: Mapping[str, Mapping[str, Any]], links: Mapping[str, Mapping[str, Any]], rails: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
-    """The running state to leave when the rails are released: MTU and ARP as remembered, the rails' addresses gone.
-
-    Other addresses are the former files' business, once netplan has applied them.
-    """
-    given = {}
-    for name, cidr in rails.items():
-        if name not in links:
-            continue
-        kept = {key: former[name][key] for key in ("mtu", "up", "sysctls") if key in former.get(name, {})}
-        given[name] = {**kept, "absent": [cidr] if cidr in links[name]["addresses"] else []}
-    return given
-
-
-def differences(
-    links: Mapping[str, Mapping[str, Any]], wished: Mapping[str, Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """What of the wished running state is not so now: [{interface, what, current, desired}], as the plan's drift."""
-    found = []
-    for name, wish in wished.items():
-        now = links[name]
-        left = [address for address in now["addresses"] if address not in wish.get("absent", [])]
-        pairs = [("addresses", now["addresses"], left)]
-        pairs += [(key, now[key], wish[key]) for key in ("mtu", "up") if key in wish]
-        found += [
-            {"interface": name, "what": what, "current": current, "desired": desired}
-            for what, current, desired in pairs
-            if current != desired
-        ]
-    return found
+    fresh = [path for path in pending.files if path not in kept.files or path not in pending.own_paths]
+    files = {**kept.files, **{path: pending.files[path] for path in fresh}}
+    return Manifest(files=files, links={**pending.links, **kept.links}), fresh

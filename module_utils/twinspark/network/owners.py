@@ -5,7 +5,8 @@ from __future__ import annotations
 import configparser
 import fnmatch
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from .state import Link
 
 # The name under which netplan generates a link's file. networkd takes the first file, by name, that matches a link.
 NETPLAN_PREFIX = "10-netplan-"
@@ -23,8 +24,8 @@ def sections(text: str) -> dict[str, dict[str, str]] | None:
     return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}
 
 
-def networkd_links(filename: str, text: str, links: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The links that a .network file takes before netplan's own file could. links: name, mac, driver.
+def networkd_links(filename: str, text: str, links: Iterable[Link]) -> list[str]:
+    """The links that a .network file takes before netplan's own file could.
 
     A file that comes after netplan's in the order of names never gets a link that netplan has a file for.
     """
@@ -32,19 +33,19 @@ def networkd_links(filename: str, text: str, links: Iterable[Mapping[str, Any]])
     if not match:
         return []
     return [
-        str(link["name"])
+        link.name
         for link in links
-        if link["name"] != "lo" and filename < f"{NETPLAN_PREFIX}{link['name']}" and _networkd_matches(match, link)
+        if link.name != "lo" and filename < f"{NETPLAN_PREFIX}{link.name}" and _networkd_matches(match, link)
     ]
 
 
-def _networkd_matches(match: Mapping[str, str], link: Mapping[str, Any]) -> bool:
+def _networkd_matches(match: Mapping[str, str], link: Link) -> bool:
     """Whether all conditions of [Match] that can be judged hold; one that can't be (Path=, ...) is taken to hold."""
     macs = f"{match.get('MACAddress', '')} {match.get('PermanentMACAddress', '')}".lower().split()
     return (
-        _globs(match.get("Name", ""), str(link["name"]))
-        and _globs(match.get("Driver", ""), str(link.get("driver", "")))
-        and (not macs or str(link.get("mac", "")).lower() in macs)
+        _globs(match.get("Name", ""), link.name)
+        and _globs(match.get("Driver", ""), link.driver)
+        and (not macs or link.mac.lower() in macs)
         and _globs(match.get("Type", ""), "ether")
     )
 
@@ -59,7 +60,7 @@ def _globs(patterns: str, value: str) -> bool:
     return any(fnmatch.fnmatchcase(value, word) for word in words)
 
 
-def profile_links(text: str, links: Iterable[Mapping[str, Any]]) -> list[str]:
+def profile_links(text: str, links: Iterable[Link]) -> list[str]:
     """The links that a NetworkManager profile may be activated on by itself."""
     found = sections(text) or {}
     profile = found.get("connection", {})
@@ -69,12 +70,12 @@ def profile_links(text: str, links: Iterable[Mapping[str, Any]]) -> list[str]:
     mac = wired.get("mac-address", "").lower()
     names = found.get("match", {}).get("interface-name", "").replace(";", " ")
     return [
-        str(link["name"])
+        link.name
         for link in links
-        if link["name"] != "lo"
-        and profile.get("interface-name", "") in ("", link["name"])
-        and mac in ("", str(link.get("mac", "")).lower())
-        and _globs(names, str(link["name"]))
+        if link.name != "lo"
+        and profile.get("interface-name", "") in ("", link.name)
+        and mac in ("", link.mac.lower())
+        and _globs(names, link.name)
     ]
 
 

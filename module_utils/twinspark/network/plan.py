@@ -10,19 +10,9 @@ from typing import Any
 
 from ..inventory.fabric import Host, Rail
 from .netplan import NetplanError, Takeover, claimed, parse, render, render_sysctl, stanzas, takeover
-from .state import Link, Network, Settings
+from .state import Difference, Link, Network, Settings
 
 FUNCTIONS = re.compile(r"f\d+np\d+$")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing of an interface that the kernel has otherwise than the plan. what: addresses, mtu, up or a sysctl."""
-
-    interface: str
-    what: str
-    current: Any
-    desired: Any
 
 
 @dataclass(frozen=True)

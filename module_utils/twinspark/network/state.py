@@ -112,6 +112,16 @@ class Network:
         return from_json(cls, given, where)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One thing of an interface that the kernel has otherwise than the plan. what: addresses, mtu, up or a sysctl."""
+
+    interface: str
+    what: str
+    current: Any
+    desired: Any
+
+
 @dataclass(frozen=True, slots=True)
 class Ping:
     """Full frames over one path. rtt_ms: the average, None without an answer; small_ok: whether small frames passed."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..inventory.fabric import Host, paths_of
 from ..proof.values import Findings, Measurement, Requirement, Verdict
-from .plan import Difference, drift
-from .state import Login, Network, Ping, Settings
+from .plan import drift
+from .state import Difference, Login, Network, Ping, Settings
 
 RUN_AGAIN = "`twinspark apply --stage network`"
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from .json_form import SPARSE, from_json, to_json
 from .proofs import digest
@@ -27,7 +27,7 @@ class Job:
     argv: Sequence[str]
     user: str = "root"
     chdir: str = "/"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     environment_file: str = ""
     digest_extra: str = ""
 
@@ -42,21 +42,9 @@ class Job:
         """The job's systemd unit."""
         return unit_of(self.name)
 
-    def spec(self) -> dict[str, Any]:
-        """What the job is bound to; two jobs of one digest do the same."""
-        return {
-            "name": self.name,
-            "argv": list(self.argv),
-            "user": self.user,
-            "chdir": self.chdir,
-            "environment": dict(self.environment),
-            "environment_file": self.environment_file,
-            "digest_extra": self.digest_extra,
-        }
-
     def digest(self) -> str:
-        """Digest of the spec."""
-        return digest(self.spec())
+        """What the job is bound to; two jobs of one digest do the same."""
+        return digest(to_json(self))
 
     def start_argv(self, folder: str) -> list[str]:
         """systemd-run's argv. The unit stays loaded after its end, so that its result can be read."""
@@ -105,16 +93,16 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a host keeps on disk of a job. started, ended: the last time, as Unix time; spec: what it was bound to."""
+    """What a host keeps on disk of a job. started, ended: the last time, as Unix time; spec: the job itself."""
 
     digest: str = ""
-    spec: Mapping[str, Any] = field(default_factory=dict)
+    spec: Job | None = field(default=None, metadata=SPARSE)
     state: Literal["absent", "running", "done", "failed"] = "absent"
     exit_code: int | None = None
     started: float | None = None
     ended: float | None = field(default=None, metadata=SPARSE)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As the record keeps it."""
         return dict(to_json(self))
 

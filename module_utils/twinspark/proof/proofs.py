@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .values import Link, Measurement, Proof, ShapeError, Verdict, sentences
+from .values import Link, Measurement, Proof, ShapeError, Verdict, paragraph, sentences
 
 STAGES = ("preflight", "network", "rdma", "weights", "image", "serve", "evaluate", "benchmark")
 
@@ -117,7 +117,7 @@ def judge(
     if proof is None:
         return Freshness(False, "there is none")
     if not proof.passed:
-        why = "; ".join(proof.reasons) or "no reason was recorded"
+        why = paragraph(proof.reasons).rstrip(".") or "no reason was recorded"
         return Freshness(False, f"it failed ({why})")
     if inputs is not None and digest(inputs) != proof.inputs_digest:
         return Freshness(False, "its inputs have changed since: " + ", ".join(changed_keys(proof.inputs, inputs)))

@@ -5,6 +5,7 @@ The JSON form of each is what `to_json` makes and `from_json` reads; nothing els
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -13,10 +14,12 @@ from .json_form import SPARSE, ShapeError, from_json, shown, to_json
 from .numbers import figure
 from .requirement import PHRASES, Requirement, number, text_of
 
-__all__ = ["SCHEMA", "Findings", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "number",
-           "sentence", "sentences", "text_of"]  # fmt: skip
+__all__ = ["SCHEMA", "Findings", "Link", "Measurement", "Proof", "Requirement", "ShapeError", "Verdict", "capital",
+           "number", "paragraph", "sentence", "sentences", "text_of"]  # fmt: skip
 
 SCHEMA = 2
+# A first word that gets a capital: of letters only, so not rail1, spark1, nvidia-smi, sshd_config or ip(8).
+PLAIN_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?(?=[ ,;:.]|$)")
 READABLE = (1, SCHEMA)  # schema 1 said `cure` for `fix`, and its requirements were text or bare numbers
 
 
@@ -229,15 +232,27 @@ def sentence(verdict: Verdict) -> str:
 
 
 def sentences(verdicts: Iterable[Verdict]) -> list[str]:
-    """Verdicts as sentences; those with the same reason and fix share one: six rails say it once."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """Verdicts as sentences; those with the same fix share one, and those with the same reason say it once, too."""
+    by_fix: dict[str, dict[str, list[str]]] = {}
     for verdict in verdicts:
-        why = (verdict.reason.rstrip("."), verdict.fix.rstrip("."))
-        groups.setdefault(why, []).append(_figures(verdict))
+        reasons = by_fix.setdefault(verdict.fix.rstrip("."), {})
+        reasons.setdefault(verdict.reason.rstrip("."), []).append(_figures(verdict))
     return [
-        "; ".join(figures) + (f". {reason}" if reason else "") + (f". Fix: {fix}" if fix else "") + "."
-        for (reason, fix), figures in groups.items()
+        paragraph(part for reason, figures in reasons.items() for part in ("; ".join(figures), reason))
+        + (f" Fix: {fix}." if fix else "")
+        for fix, reasons in by_fix.items()
     ]
+
+
+def paragraph(said: Iterable[str]) -> str:
+    """Sentences after each other, each but the first with a capital; empty ones are left out."""
+    ended = [text if text.endswith((".", "?", "!")) else f"{text}." for text in said if text]
+    return " ".join([*ended[:1], *map(capital, ended[1:])])
+
+
+def capital(text: str) -> str:
+    """With a capital, unless the first word is a name that is written small: of a host, file, setting or program."""
+    return text[:1].upper() + text[1:] if PLAIN_WORD.match(text) else text
 
 
 def _figures(verdict: Verdict) -> str:

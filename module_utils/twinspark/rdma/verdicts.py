@@ -1,45 +1,24 @@
 """Judging what was measured, without mercy: a figure that is missing, too low, or too good to be true stops the line.
 
-Thresholds are in bit/s and microseconds. Runs are what twinspark_perftest returns, clients and servers.
+Runs are what twinspark_perftest returns, clients and servers. What a figure must be: figures.py.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any
 
 from ..inventory.fabric import Host
 from ..proof.json_form import SPARSE, to_json
-from ..proof.values import Findings, Measurement, Requirement, Verdict
+from ..proof.values import Findings, Measurement, Verdict
 from .causes import LOST, Cause, named
 from .devices import ACTIVE, Facts, capacity, judge
 from .facts import Tool
+from .figures import Figure, Thresholds, bandwidth, latency, measurements
 from .perftest import Row
 from .perftest_run import worst
 from .plan import Plan, Run, Step
-
-GIGA = 1e9
-# A GB10's NIC that got too little power at boot moves 8 to 25 Gb/s over a link that looks perfect (the 13 Gb/s fault).
-FAULT_BIT_S = (8e9, 25e9)
-FAULT_REASON = "this is the 13 Gb/s fault: the link, PCIe and counters look healthy, and only a bandwidth test sees it"
-FAULT_FIX = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
-SLOW_FIX = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """bit/s, microseconds and fractions of one. sysfs_root: / where the facts are the running kernel's."""
-
-    rail_bit_s: float
-    together_bit_s: float
-    fraction: float
-    typical_us: float
-    p999_us: float
-    spread: float
-    sysfs_root: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +65,6 @@ class Runs:
     server: tuple[Done, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """The repeats of one test in one direction over one rail: their median and their spread."""
-
-    test: str
-    subject: str
-    values: tuple[float, ...]
-    tails: tuple[float, ...] = ()
-
-    @property
-    def value(self) -> float:
-        return median(self.values)
-
-    @property
-    def spread(self) -> float:
-        """(highest - lowest) / median."""
-        return (max(self.values) - min(self.values)) / self.value
-
-
 def report(fabric: Sequence[Host], plan: Plan, facts: Looks, runs: Runs, limits: Thresholds) -> Findings:
     """What the proof of the rdma stage is made of."""
     if any(run.skipped and not run.cause for run in runs.client):
@@ -115,9 +75,9 @@ def report(fabric: Sequence[Host], plan: Plan, facts: Looks, runs: Runs, limits:
     found = judge(fabric, facts.before, tools)
     figures: list[Measurement] = []
     for step in plan.steps:
-        verdicts, measurements = _step(step, ends, limits, _ceilings(fabric, step, facts.before))
+        verdicts, measured = _step(step, ends, limits, _ceilings(fabric, step, facts.before))
         found += verdicts
-        figures += measurements
+        figures += measured
     found += [*_skipped(plan.skipped), *_changed(fabric, facts)]
     if len(fabric) < 2:
         found.append(Verdict.told("fabric of one host", True, "one host", "nothing between hosts"))
@@ -193,7 +153,7 @@ def _step(
     step: Step, ends: Ends, limits: Thresholds, ceilings: Sequence[float | None]
 ) -> tuple[list[Verdict], list[Measurement]]:
     verdicts: list[Verdict] = []
-    measurements: list[Measurement] = []
+    found: list[Measurement] = []
     for test in dict.fromkeys(run.test for run in step.runs):
         tried = [run for run in (*step.runs, *step.spares) if run.test == test]
         mine = [run for run in tried if _counts(run, ends)]
@@ -207,14 +167,14 @@ def _step(
             continue
         if test.endswith("_bw"):
             figure = Figure(test, step.subject, tuple(sum(row.average_bit_s or 0 for row in group) for group in rows))
-            verdicts += _bandwidth(name, figure, limits, ceilings)
+            verdicts += bandwidth(name, figure, limits, ceilings)
         else:
             typical = [max(row.typical_us or row.average_us or 0 for row in group) for group in rows]
             tails = [max(row.p999_us or 0 for row in group) for group in rows]
             figure = Figure(test, step.subject, tuple(typical), tuple(tails))
-            verdicts += _latency(name, figure, limits)
-        measurements += _measurements(figure)
-    return verdicts, measurements
+            verdicts += latency(name, figure, limits)
+        found += measurements(figure)
+    return verdicts, found
 
 
 def _counts(run: Run, ends: Ends) -> bool:
@@ -247,59 +207,6 @@ def _failed(name: str, cause: Cause | None, runs: Sequence[Run], ends: Ends) -> 
     line = f" ({cause.line})" if cause.line else ""
     return Verdict.told(name, False, "nothing", "a measurement", cause=cause.name,
                         reason=f"{cause.name}: {cause.meaning}{line}", fix=cause.fix)  # fmt: skip
-
-
-def _bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[float | None]) -> Iterator[Verdict]:
-    known = [ceiling for ceiling in ceilings if ceiling]
-    ceiling = sum(known) if len(known) == len(ceilings) else None
-    rails = len(ceilings)
-    floor = limits.together_bit_s if rails > 1 else limits.rail_bit_s
-    if ceiling and rails == 1:
-        floor = max(floor, limits.fraction * ceiling)
-    value = figure.value
-    if ceiling and max(figure.values) > ceiling:
-        yield Verdict.of(
-            name, max(figure.values) / GIGA, Requirement("<=", math.floor(ceiling / GIGA * 10) / 10, "Gb/s"), digits=2,
-            cause="implausible", reason="this is more than the link or its PCIe lanes can carry, so it is not believed",
-            fix="Check that the rail's address is not the host's own, and measure again",
-        )  # fmt: skip
-        return
-    fault = FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
-    yield Verdict.of(
-        name, value / GIGA, Requirement(">=", round(floor / GIGA, 2), "Gb/s"), digits=2,
-        cause="13gbit" if fault else "slow", reason=FAULT_REASON if fault else "the rail is slower than it has to be",
-        fix=FAULT_FIX if fault else SLOW_FIX,
-    )  # fmt: skip
-    if len(figure.values) > 1:
-        yield Verdict.of(
-            f"spread of {name}", 100 * figure.spread, Requirement("<=", round(100 * limits.spread, 1), "%"), digits=1,
-            blocks=False, reason="the repeats differ much",
-            fix="See whether anything else uses the rail, then measure again",
-        )  # fmt: skip
-
-
-def _latency(name: str, figure: Figure, limits: Thresholds) -> Iterator[Verdict]:
-    parts = [("typical", figure.value, limits.typical_us)]
-    if any(figure.tails):
-        parts.append(("99.9 %", median(figure.tails), limits.p999_us))
-    for part, value, limit in parts:
-        yield Verdict.of(
-            f"{name}, {part}", value, Requirement("<=", limit, "us"), digits=2, cause="slow",
-            reason="messages take longer than they have to",
-            fix="Look at the CPU governor, at other load on both hosts, and at the link's error counters",
-        )  # fmt: skip
-
-
-def _measurements(figure: Figure) -> Iterator[Measurement]:
-    unit = "bit/s" if figure.test.endswith("_bw") else "us"
-    name = figure.test if unit == "bit/s" else f"{figure.test} typical"
-    yield _measurement(name, figure.subject, unit, figure.values)
-    if any(figure.tails):
-        yield _measurement(f"{figure.test} 99.9 %", figure.subject, unit, figure.tails)
-
-
-def _measurement(name: str, subject: str, unit: str, values: Sequence[float]) -> Measurement:
-    return Measurement(name, median(values), unit, subject, None, min(values), max(values), len(values))
 
 
 def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .serve import Reason
@@ -9,6 +10,16 @@ from .serve import Reason
 # A pair that does not serve has nothing to lose: its restart is a repair.
 FAULTS = ("unit", "canary")
 JOBS = {"evaluate": "the evaluation", "benchmark": "the benchmark"}
+
+
+# In /metrics, Prometheus' text form; one of each for every engine.
+HELD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d+(?:\.\d+)?)$", re.MULTILINE)
+
+
+def held(metrics: str) -> float | None:
+    """How many requests the engine holds, running and waiting; None where its metrics don't tell."""
+    found = HELD.findall(metrics)
+    return sum(map(float, found)) if found else None
 
 
 def repairs(reasons: Sequence[Reason]) -> bool:

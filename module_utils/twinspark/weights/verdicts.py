@@ -83,8 +83,18 @@ class FileEverywhere:
     sha256: dict[str, str]
 
 
-def evidence(hosts: Mapping[str, Found]) -> Findings:
+def planned(host: str, found: Found) -> Verdict:
+    """What check mode can say of a host that lacks bytes: they were not fetched, and would be."""
+    bytes_ = f"{found.fetch_bytes / GIB:.2f} GiB" if found.fetch_bytes else "the weights"
+    return Verdict.told(
+        f"weights on {host}", True, f"{found.state}: {bytes_} would be fetched", "verified", blocks=False
+    )
+
+
+def evidence(hosts: Mapping[str, Found], check_mode: bool = False) -> Findings:
     """What the proof is made of, from what `twinspark_weights_info` says of every host."""
+    if check_mode and not all(found.verdict.ok for found in hosts.values()):
+        return Findings(tuple(f.verdict if f.verdict.ok else planned(host, f) for host, f in hosts.items()))
     sums = {host: {file.path: file.sha256 for file in found.files} for host, found in hosts.items()}
     verdicts = [
         dataclasses.replace(found.verdict, reason=found.verdict.reason or mended(found)) for found in hosts.values()

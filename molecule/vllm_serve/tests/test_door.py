@@ -8,7 +8,7 @@ import pytest
 
 HEAD = "spark1"
 DOOR = "twinspark-door"
-PORT = 8443
+PORT = "8443"
 # Every TCP port of an address, by connecting to it: whatever answers with more than a refusal is open.
 SCAN = """
 import asyncio, sys
@@ -105,7 +105,7 @@ def test_from_another_host_there_is_the_door_and_nothing_of_the_engine(host, is_
     if is_head:
         return
     found = set(map(int, host.check_output("python3 -c %s %s", SCAN, management).split()))
-    assert found == {22, PORT}
+    assert found == {22, int(PORT)}
 
 
 def test_who_has_a_key_gets_an_answer(ask):

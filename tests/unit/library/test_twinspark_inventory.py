@@ -11,29 +11,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_names_come_from_specs_defaults_and_vars(tmp_path: Path, load_module) -> None:
-    role = tmp_path / "roles/hf_weights"
-    for name, content in {
-        "meta/argument_specs.yml": {"argument_specs": {"main": {"options": {"hf_weights_repo": {}}}, "verify": None}},
-        "defaults/main.yml": {"hf_weights_repo": "x", "hf_weights_streams": 4},
-        "vars/main.yml": {"__hf_weights_inputs": {}},
-    }.items():
-        (role / name).parent.mkdir(parents=True)
-        (role / name).write_text(yaml.safe_dump(content))
-    (tmp_path / "profiles").mkdir()
-    (tmp_path / "profiles/one.yml").write_text("")
-    known = load_module("twinspark_inventory").known_names(tmp_path, [str(tmp_path / "profiles")])
-    assert {"hf_weights_repo", "hf_weights_streams", "__hf_weights_inputs"} <= known.variables
-    assert known.roles == {"hf_weights"}
-    assert known.profiles == ("one",)
-
-
-def test_every_variable_of_this_checkout_is_known_to_it(load_module) -> None:
-    known = load_module("twinspark_inventory").known_names(ROOT, [str(ROOT / "profiles")])
-    for path in [*ROOT.glob("roles/*/defaults/main.yml"), *ROOT.glob("group_vars/all/*.yml")]:
-        assert set(yaml.safe_load(path.read_text()) or {}) <= known.variables, path
-
-
 def play(
     inventory: Path, *words: str, playbook: str = "playbooks/preflight.yml", **more: str
 ) -> subprocess.CompletedProcess[str]:
@@ -91,9 +68,34 @@ def play(
             ["-e", "{twinspark_rails: []}"],
             "twinspark: spark1: twinspark_rails is empty, but 2 hosts need a rail between them. Nothing was changed.",
         ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "{rdma_verify_rail_gbit_s: many, vllm_serve_close_rendezvous: {a: 1}}"],
+            "twinspark: rdma_verify_rail_gbit_s must be a number, is 'many'. Besides, vllm_serve_close_rendezvous must "
+            "be true or false, is a mapping. Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1", "spark2": "192.0.2.2"},
+            [
+                "-e",
+                "{preflight_known_bad: [{what: kernal, pattern: 7*, reason: x, fix: y}, {what: os, patern: 1}]}",
+            ],
+            "twinspark: preflight_known_bad, entry 1: what must be one of os, kernel, driver, nic_firmware, docker, "
+            "arch, is 'kernal'. Besides, preflight_known_bad, entry 2 lacks pattern, reason, fix. Besides, "
+            "preflight_known_bad, entry 2 has a key patern: did you mean pattern? Nothing was changed.",
+        ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],
-    ids=["same address", "misspelt variable", "unchecked host key", "no numbers", "no rails", "no host"],
+    ids=[
+        "same address",
+        "misspelt variable",
+        "unchecked host key",
+        "no numbers",
+        "no rails",
+        "wrong types",
+        "known-bad list",
+        "no host",
+    ],
 )
 def test_plain_ansible_says_it_in_one_sentence(tmp_path: Path, hosts: dict, words: list[str], sentence: str) -> None:
     inventory = tmp_path / "hosts.yml"
@@ -233,3 +235,74 @@ def test_a_port_that_is_none_is_told(tmp_path: Path, playbook: str) -> None:
     inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 192.0.2.1, ansible_port: abc}}}\n")
     done = play(inventory, playbook=playbook)
     assert "twinspark: spark1: its ansible_port is 'abc': give a whole number from 1 to 65535" in done.stdout
+
+
+def test_a_wrong_type_is_told_with_the_host_that_has_it_and_never_what_may_be_a_secret(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    hosts = {
+        "spark1": {"ansible_host": "192.0.2.1", "vllm_serve_env": ["very_secret"]},
+        # What needs the profile is judged later, when that is loaded.
+        "spark2": {"ansible_host": "192.0.2.2", "preflight_image_gib": "{{ profile.image.gib }}"},
+    }
+    inventory.write_text(yaml.safe_dump({"sparks": {"hosts": hosts}}))
+    done = play(inventory, "-vvv", playbook="site.yml")
+    assert "twinspark: spark1: vllm_serve_env must be a mapping, is a list. Nothing was changed." in done.stdout
+    assert "very_secret" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """Two hosts that nothing is asked of: nobody listens there."""
+    inventory = tmp_path / "hosts.yml"
+    hosts = {f"spark{n}": {"ansible_host": f"127.0.0.{n}", "ansible_port": 1} for n in (1, 2)}
+    inventory.write_text(yaml.safe_dump({"sparks": {"hosts": hosts}}))
+    return inventory
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/rdma.yml"])
+def test_a_limit_is_refused_before_a_host_is_asked(pair: Path, playbook: str) -> None:
+    done = play(pair, "--limit", "spark1", playbook=playbook)
+    assert "twinspark: --limit leaves out spark2, but a stage needs every host" in done.stdout, done.stdout
+    assert "UNREACHABLE" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "words"),
+    [
+        ("playbooks/ask.yml", []),
+        ("playbooks/ask.yml", ["--limit", "spark1"]),
+        ("playbooks/rdma.yml", ["--limit", "sparks"]),
+        ("playbooks/rdma.yml", ["--limit", "spark1,spark2"]),
+    ],
+)
+def test_a_limit_that_leaves_out_nobody_who_is_needed_is_fine(pair: Path, playbook: str, words: list[str]) -> None:
+    done = play(pair, *words, playbook=playbook)
+    assert "leaves out" not in done.stdout
+    assert "UNREACHABLE" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("of", ["role", "play"])
+def test_a_variable_of_a_role_in_a_play_of_ones_own_is_seen(pair: Path, of: str) -> None:
+    """Its hosts can't be reached, so that no role does anything even if the name is not seen."""
+    misspelt = {"vars": {"rdma_verify_rail_gbit": 3}}
+    role = {"role": "rdma_verify", **(misspelt if of == "role" else {})}
+    own = pair.parent / "own.yml"
+    own.write_text(
+        yaml.safe_dump(
+            [{"hosts": "sparks", "gather_facts": False, "roles": [role], **(misspelt if of == "play" else {})}]
+        )
+    )
+    done = play(pair, playbook=str(own))
+    said = "the variable rdma_verify_rail_gbit is not known to any role: did you mean rdma_verify_rail_gbit_s?"
+    assert f"twinspark: {said} Nothing was changed." in done.stdout, done.stdout + done.stderr
+
+
+def test_a_site_without_settings_says_what_holds(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("sparks: {hosts: {spark1: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+    said = "the inventory sets nothing of twinspark, so the roles' defaults hold: the profile deepseek-v4-flash"
+    told = play(inventory)
+    assert said in " ".join((told.stdout + told.stderr).split())
+    told = play(inventory, "-e", "twinspark_rail_mtu=9000")
+    assert said not in " ".join((told.stdout + told.stderr).split())

@@ -3,11 +3,13 @@
 import socket
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.twinspark.proof.json_form import to_json
+from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
 from ansible.module_utils.twinspark.rdma.causes import LOST, QUEUE_PAIRS_REFUSED, named
+from ansible.module_utils.twinspark.rdma.ends import End
 
 from tests.support import cases
 
@@ -23,7 +25,7 @@ class FakeModule:
 
     def __init__(self, check=False, **params):
         self.check_mode = check
-        self.params = {"runs": [], "ports": "23300-23310", "timeout": 0, "lifetime": 60} | params
+        self.params = {"ports": "23300-23310", "timeout": 0, "lifetime": 60} | params
 
 
 class FakeHost:
@@ -54,6 +56,11 @@ class FakeHost:
         self.removed += units
 
 
+def ends(*runs):
+    """The runs as the module reads them."""
+    return [from_json(End, run, "run") for run in runs]
+
+
 @pytest.fixture
 def library(load_module, monkeypatch):
     module = load_module("twinspark_perftest")
@@ -69,28 +76,28 @@ def test_every_case_of_the_table(play, library, monkeypatch, case):
 
 def test_a_server_that_waits_is_listening_on_a_free_port(library):
     host = FakeHost()
-    (run,) = library.listening(FakeModule(runs=[RUN]), host)["runs"]
-    assert (run["state"], run["port"]) == ("listening", 23300)
+    (end,) = library.listening(FakeModule(), host, ends(RUN))
+    assert (end.state, end.port) == ("listening", 23300)
     assert host.started[0][-4:] == ["-d", "s", "-p", "23300"]
 
 
 def test_every_server_has_a_port_of_its_own_and_taken_ones_are_passed_over(library):
     with closing(socket.create_server(("127.0.0.1", 23300))):
-        runs = library.listening(FakeModule(runs=[RUN, RUN | {"key": "x"}]), FakeHost())["runs"]
-    assert [run["port"] for run in runs] == [23301, 23302]
+        found = library.listening(FakeModule(), FakeHost(), ends(RUN, RUN | {"key": "x"}))
+    assert [end.port for end in found] == [23301, 23302]
 
 
 def test_a_port_that_rdma_cm_holds_is_passed_over_too(library):
     host = FakeHost()
     host.held = {23300}
-    (run,) = library.listening(FakeModule(runs=[RUN]), host)["runs"]
-    assert run["port"] == 23301
+    (end,) = library.listening(FakeModule(), host, ends(RUN))
+    assert end.port == 23301
 
 
 def test_a_full_range_is_a_named_cause(library):
     with closing(socket.create_server(("127.0.0.1", 23300))):
-        (run,) = library.listening(FakeModule(runs=[RUN], ports="23300"), FakeHost())["runs"]
-    assert (run["state"], run["cause"]["name"]) == ("failed", "port_busy")
+        (end,) = library.listening(FakeModule(ports="23300"), FakeHost(), ends(RUN))
+    assert (end.state, end.cause.name) == ("failed", "port_busy")
 
 
 @pytest.mark.parametrize(
@@ -104,35 +111,35 @@ def test_a_full_range_is_a_named_cause(library):
     ],
 )
 def test_a_server_that_does_not_wait_has_a_cause(library, host, cause):
-    (run,) = library.listening(FakeModule(runs=[RUN]), host)["runs"]
-    assert (run["state"], run["cause"]["name"]) == ("failed", cause)
+    (end,) = library.listening(FakeModule(), host, ends(RUN))
+    assert (end.state, end.cause.name) == ("failed", cause)
 
 
 def test_what_a_lost_controller_left_is_removed_first(library):
     host = FakeHost()
     host.left = ["twinspark-perftest-server-old.service"]
-    library.listening(FakeModule(runs=[RUN]), host)
+    library.listening(FakeModule(), host, ends(RUN))
     assert host.removed == ["twinspark-perftest-server-old.service"]
 
 
 def test_check_mode_starts_nothing_and_says_what_it_would(library):
     host = FakeHost()
-    result = library.listening(FakeModule(check=True, runs=[RUN]), host)
-    assert (host.started, host.removed, result["changed"]) == ([], [], True)
-    assert result["runs"][0]["argv"][-2:] == ["-p", "23300"]
+    (end,) = library.listening(FakeModule(check=True), host, ends(RUN))
+    assert (host.started, host.removed, end.state) == ([], [], "planned")
+    assert end.argv[-2:] == ("-p", "23300")
 
 
 def test_a_client_whose_server_failed_is_not_run(library):
     cause = {"name": "port_busy", "meaning": "m", "fix": "c", "line": ""}
-    (run,) = library.measured(FakeModule(runs=[RUN | {"cause": cause}]))["runs"]
-    assert (run["skipped"], run["ok"], run["cause"]) == (True, False, cause)
+    (end,) = library.measured(FakeModule(), ends(RUN | {"cause": cause}))
+    assert (end.skipped, end.ok, to_json(end.cause)) == (True, False, cause)
 
 
 def test_a_path_that_does_not_answer_is_named_and_not_tried_again(library, monkeypatch):
     asked = []
-    monkeypatch.setattr(library, "answers", lambda module, run: asked.append(run["key"]))
-    runs = library.measured(FakeModule(runs=[RUN, RUN | {"key": "again", "group": 2}]))["runs"]
-    assert [run["cause"]["name"] for run in runs] == ["no_path", "no_path"]
+    monkeypatch.setattr(library, "answers", lambda module, run: asked.append(run.key))
+    found = library.measured(FakeModule(), ends(RUN, RUN | {"key": "again", "group": 2}))
+    assert [end.cause.name for end in found] == ["no_path", "no_path"]
     assert asked == [RUN["key"]]
 
 
@@ -144,9 +151,9 @@ def lossy(library, monkeypatch):
         left = [times]
 
         def together(module, group):
-            for run in group:
-                left[0] -= 1
-                run.update(cause=to_json(named(cause)) if left[0] >= 0 else None, ok=left[0] < 0)
+            left[0] -= len(group)
+            lost = left[0] >= 0
+            return [replace(end, cause=named(cause) if lost else None, ok=not lost) for end in group]
 
         monkeypatch.setattr(library, "answers", lambda module, run: True)
         monkeypatch.setattr(library, "together", together)
@@ -169,29 +176,29 @@ SPARES = [RUN | {"key": f"spare{n}", "group": 2 + n, "spare": True, "state": "li
 @pytest.mark.parametrize("cause", LOST)
 def test_a_group_that_perftest_lost_is_measured_by_a_spare_in_its_place(lossy, times, keys, cause):
     runs = [RUN, RUN | {"key": "again", "group": 2}, *SPARES]
-    done = lossy(times, cause).measured(FakeModule(runs=runs))["runs"]
-    assert [run["key"] for run in done] == keys
-    assert [run["key"] for run in done if run.get("replaced")] == keys[:times]
-    assert [run["ok"] for run in done if not run.get("replaced")] == [True, True]
+    done = lossy(times, cause).measured(FakeModule(), ends(*runs))
+    assert [end.key for end in done] == keys
+    assert [end.key for end in done if end.replaced] == keys[:times]
+    assert [end.ok for end in done if not end.replaced] == [True, True]
 
 
 def test_when_no_spare_is_left_the_cause_stays(lossy):
     other = [run | {"test": "write_lat"} for run in SPARES]
     failed = [run | {"state": "failed"} for run in SPARES]
-    done = lossy(9).measured(FakeModule(runs=[RUN, *other, *failed]))["runs"]
-    assert [(run["cause"]["name"], run.get("replaced")) for run in done] == [(QUEUE_PAIRS_REFUSED, None)]
+    done = lossy(9).measured(FakeModule(), ends(RUN, *other, *failed))
+    assert [(end.cause.name, end.replaced) for end in done] == [(QUEUE_PAIRS_REFUSED, None)]
 
 
 def test_a_server_that_nobody_came_to_is_not_to_blame(library):
     host = FakeHost()
     host.left = ["u"]
     started = RUN | {"unit": "u", "state": "listening"}
-    result = library.absent(FakeModule(runs=[started]), host)
-    assert (result["changed"], host.removed) == (True, ["u"])
-    assert (result["runs"][0]["waited"], result["runs"][0]["cause"]) == (True, None)
+    (end,), changed = library.absent(FakeModule(), host, ends(started))
+    assert (changed, host.removed) == (True, ["u"])
+    assert (end.waited, end.cause) == (True, None)
 
 
 def test_a_server_that_was_killed_says_so(library):
     host = FakeHost(ActiveState="failed", Result="signal", ExecMainStatus="9")
-    result = library.absent(FakeModule(runs=[RUN | {"unit": "u", "state": "listening"}]), host)
-    assert result["runs"][0]["cause"]["name"] == "killed"
+    (end,), _ = library.absent(FakeModule(), host, ends(RUN | {"unit": "u", "state": "listening"}))
+    assert end.cause.name == "killed"

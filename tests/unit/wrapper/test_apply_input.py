@@ -1,6 +1,8 @@
 """What `twinspark apply` refuses before it does anything: command lines and inventories."""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ def test_an_empty_group(site: Site) -> None:
     done = site.twinspark("apply")
     assert done.returncode == 2
     assert NO_HOST in done.stderr
+    assert "done in" not in done.stdout + done.stderr  # a play over no host does nothing, and nothing is done
 
 
 @pytest.mark.parametrize(
@@ -199,3 +202,18 @@ def test_what_ansible_reads_for_no_host_of_sparks_may_stay(ours: Site, file: str
     target.parent.mkdir(parents=True)
     target.write_bytes(text)
     precheck.inventory(ours.inventory, ours.project)
+
+
+def test_a_broken_settings_file_is_named_as_the_documentation_says(ours: Site) -> None:
+    """Plain Ansible does not; docs/operations.md sends its users here."""
+    file = ours.inventory.parent / "group_vars/all/settings.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("twinspark_rail_mtu: 9000: 1\n")
+    done = ours.twinspark("apply", "--check")
+    assert done.returncode == 2
+    assert f"Ansible can't read {file} at line 1, column" in done.stderr
+    plain = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(ours.inventory), "site.yml"],
+        cwd=ours.project, env=ours.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "YAML parsing failed: " in plain.stdout + plain.stderr

@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.twinspark.network.state import Link
 from ansible.module_utils.twinspark_host import kernel
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,16 +32,15 @@ def test_no_output_of_ping_is_an_exception(text):
 
 def test_links():
     first, second = kernel.links(ADDRESS)
-    assert first == {
-        "name": "enp1s0f1np1",
-        "mac": "02:55:4e:9b:35:69",
-        "mtu": 9000,
-        "up": True,
-        "carrier": True,
-        "master": "",
-        "addresses": ["192.168.177.11/24"],
-    }
-    assert (second["up"], second["carrier"], second["master"], second["addresses"]) == (False, False, "bond0", [])
+    assert first == Link(
+        name="enp1s0f1np1",
+        mac="02:55:4e:9b:35:69",
+        mtu=9000,
+        up=True,
+        carrier=True,
+        addresses=("192.168.177.11/24",),
+    )
+    assert (second.up, second.carrier, second.master, second.addresses) == (False, False, "bond0", ())
 
 
 def test_routes_by_gateway_come_last_and_lose_their_flags():

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from ansible.module_utils.twinspark.network.deadman import Manifest
 from ansible.module_utils.twinspark_host import pending
 
 
@@ -16,11 +17,11 @@ def test_the_state_is_the_file_that_is_there(tmp_path, there, state):
     assert pending.live(tmp_path) == state
 
 
-@pytest.mark.parametrize("text", [None, "", "{half", "[1, 2"])
+@pytest.mark.parametrize("text", [None, "", "{half", "[1, 2]", '{"files": 1}'])
 def test_a_manifest_that_is_none_is_empty(tmp_path, text):
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)
-    assert pending.read_json(tmp_path / "manifest.json") == {}
+    assert pending.read_manifest(tmp_path) == Manifest()
 
 
 def test_a_second_change_waits_for_the_first_and_then_gets_the_folder(tmp_path):

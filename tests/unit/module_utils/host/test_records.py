@@ -1,12 +1,13 @@
 """What a host remembers of its jobs."""
 
 import pytest
-from ansible.module_utils.twinspark.proof.jobs import Recorded
+from ansible.module_utils.twinspark.proof.jobs import Job, Recorded
 from ansible.module_utils.twinspark_host.records import read_record, write_record
 
 
 def test_what_was_written_is_read_again(tmp_path):
-    record = Recorded(digest="sha256:1", spec={"argv": ["x"]}, state="done", exit_code=0, started=1.5, ended=2.5)
+    job = Job("fetch", ("x",), environment={"A": "1", "B": 2})
+    record = Recorded(digest=job.digest(), spec=job, state="done", exit_code=0, started=1.5, ended=2.5)
     write_record(tmp_path, record)
     assert read_record(tmp_path) == record
 

@@ -1,5 +1,6 @@
 """Files that shall be so, and what a diff tells of them."""
 
+from ansible.module_utils.twinspark.network.state import Difference
 from ansible.module_utils.twinspark_host import targets
 
 
@@ -26,7 +27,7 @@ def test_what_differs_is_told_and_nothing_else(tmp_path):
 def test_a_diff_of_the_kernel_s_state_is_told_and_secrets_are_not(tmp_path):
     path = str(tmp_path / "wifi.yaml")
     (tmp_path / "wifi.yaml").write_text("password: hunter2\n")
-    drift = [{"interface": "rail", "what": "mtu", "current": 1500, "desired": 9000}]
+    drift = [Difference("rail", "mtu", 1500, 9000)]
     files, kernel = targets.diffs({path: (b"password: hunter2\n# more\n", 0o644)}, [path], drift)
     assert "hunter2" not in str(files)
     assert (kernel["before"], kernel["after"]) == ("rail mtu: 1500\n", "rail mtu: 9000\n")

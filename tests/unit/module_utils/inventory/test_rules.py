@@ -8,8 +8,9 @@ from ansible.module_utils.twinspark.inventory.rules import NEEDED, Inventory, Kn
 
 from tests.support import cases
 
+FLAG = "vllm_serve_flag_max_num_seqs"
 KNOWN = Known(
-    variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile"}),
+    variables=frozenset({"hf_weights_repo", "hf_weights_rehash", "vllm_serve_port", "twinspark_profile", FLAG}),
     roles=frozenset({"hf_weights", "vllm_serve"}),
     profiles=("deepseek-v4-flash", "lab-smollm2"),
     profile_paths=frozenset({*NEEDED, "name", "serve.env", "serve.max_num_seqs", "serve.canary.prompt"}),

@@ -1,21 +1,24 @@
 """The dead-man's switch: its scripts are run by a real sh in a real folder, with netplan and ip recorded."""
 
+import json
 import os
 import subprocess
 import time
 
 import pytest
 from ansible.module_utils.twinspark.network import deadman
+from ansible.module_utils.twinspark.network.deadman import Manifest
+from ansible.module_utils.twinspark.network.running import Running
 from ansible.module_utils.twinspark_host.pending import live, locked
 
-LINK = {
-    "mtu": 1500,
-    "up": True,
-    "addresses": ["10.0.0.1/24"],
-    "absent": ["10.1.1.1/24"],
-    "sysctls": {"arp_ignore": 0},
-    "routes": ["default via 10.0.0.254"],
-}
+LINK = Running(
+    mtu=1500,
+    up=True,
+    addresses=("10.0.0.1/24",),
+    absent=("10.1.1.1/24",),
+    sysctls={"arp_ignore": 0},
+    routes=("default via 10.0.0.254",),
+)
 
 
 @pytest.fixture
@@ -202,46 +205,20 @@ def test_the_boot_unit_runs_before_any_network_and_only_when_something_is_to_be_
 
 def test_what_is_remembered_for_uninstall():
     ours, foreign = "/etc/netplan/40-cx7.yaml", "/etc/netplan/99.yaml"
-    first, fresh = deadman.remember({}, {"files": {ours: False, foreign: True}, "links": {"a": {"mtu": 1500}}}, [ours])
+    pending = Manifest(files={ours: False, foreign: True}, links={"a": Running(mtu=1500)}, own_paths=(ours,))
+    first, fresh = deadman.remember(Manifest(), pending)
     assert fresh == [ours, foreign]
-    again, fresh = deadman.remember(
-        first, {"files": {ours: True, foreign: True}, "links": {"a": {"mtu": 9000}}}, [ours]
-    )
+    pending = Manifest(files={ours: True, foreign: True}, links={"a": Running(mtu=9000)}, own_paths=(ours,))
+    again, fresh = deadman.remember(first, pending)
     assert again == first, "of our own file the first memory stays"
     assert fresh == [foreign], "a foreign file that came again is kept in its newest form"
 
 
-def test_releasing_takes_the_rails_addresses_away_and_gives_the_rest_back():
-    former = {"rail": {"mtu": 1500, "up": True, "addresses": [], "absent": [], "sysctls": {"arp_ignore": 0}}}
-    links = {"rail": {"addresses": ["192.168.177.11/24"]}}
-    given = deadman.released(former, links, {"rail": "192.168.177.11/24", "unplugged": "192.168.178.11/24"})
-    assert given == {"rail": {"mtu": 1500, "up": True, "sysctls": {"arp_ignore": 0}, "absent": ["192.168.177.11/24"]}}
-
-
-def test_an_interface_that_is_no_rail_any_more_loses_its_address():
-    links = {"old": {"addresses": ["192.168.177.11/24", "10.9.9.9/24"]}}
-    given = deadman.left(links, {"old": ["192.168.177.11/24"], "unplugged": ["192.168.178.11/24"]})
-    assert given == {"old": {"absent": ["192.168.177.11/24"]}}
-
-
-def test_configuring_deletes_what_does_not_belong():
-    links = {"rail": {"addresses": ["192.168.177.11/24", "10.9.9.9/24"]}}
-    wanted = deadman.desired(links, {"rail": "192.168.177.11/24"}, 9000, {"arp_ignore": 1})
-    assert deadman.runtime_commands(wanted) == [
-        ["ip", "link", "set", "dev", "rail", "mtu", "9000"],
-        ["ip", "address", "del", "10.9.9.9/24", "dev", "rail"],
-        ["sysctl", "-q", "-w", "net/ipv4/conf/rail/arp_ignore=1"],
-        ["ip", "link", "set", "dev", "rail", "up"],
-    ]
-
-
-def test_what_differs_from_the_wished_state_is_named():
-    links = {"rail": {"addresses": ["192.168.177.11/24"], "mtu": 9000, "up": True}}
-    wished = {"rail": {"mtu": 1500, "up": True, "absent": ["192.168.177.11/24"]}}
-    assert deadman.differences(links, wished) == [
-        {"interface": "rail", "what": "addresses", "current": ["192.168.177.11/24"], "desired": []},
-        {"interface": "rail", "what": "mtu", "current": 9000, "desired": 1500},
-    ]
+def test_a_manifest_comes_back_from_the_disk_as_it_was():
+    kept = Manifest(files={"/etc/netplan/99.yaml": True}, links={"eth0": LINK})
+    assert Manifest.from_json(json.loads(json.dumps(kept.to_json()))) == kept
+    assert set(kept.to_json()) == {"files", "links"}
+    assert set(kept.to_json()["links"]["eth0"]) == {"mtu", "up", "addresses", "absent", "sysctls", "routes"}
 
 
 def test_the_lock_is_waited_for_and_says_who_has_it(tmp_path):

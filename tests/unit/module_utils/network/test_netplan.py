@@ -2,27 +2,9 @@
 
 import pytest
 import yaml
-from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import netplan
 
-RAILS = [
-    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
-    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
-]
-
-
-ENTRIES = fabric.fabric(
-    ["spark1", "spark2"],
-    {host: {"twinspark_rails": RAILS, "twinspark_rails_first_host": 11} for host in ("spark1", "spark2")},
-)
-
-
-SETTINGS = {
-    "path": "/etc/netplan/40-cx7.yaml",
-    "mtu": 9000,
-    "takeover": False,
-    "arp": {"arp_ignore": 1, "arp_announce": 2},
-}
+from tests.unit.module_utils.network.pair import ENTRIES, SETTINGS
 
 
 def test_the_file_is_the_article_s():

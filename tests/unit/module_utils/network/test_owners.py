@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.twinspark.network import owners
+from ansible.module_utils.twinspark.network.state import Link
 
 from tests.support import cases
 
 LINKS = [
-    {"name": "lo", "mac": "00:00:00:00:00:00", "driver": ""},
-    {"name": "eth0", "mac": "02:00:00:00:00:01", "driver": "r8127"},
-    {"name": "enp1s0f1np1", "mac": "02:00:00:00:00:02", "driver": "mlx5_core"},
-    {"name": "enP2p1s0f1np1", "mac": "02:00:00:00:00:03", "driver": "mlx5_core"},
+    Link("lo", mac="00:00:00:00:00:00"),
+    Link("eth0", mac="02:00:00:00:00:01", driver="r8127"),
+    Link("enp1s0f1np1", mac="02:00:00:00:00:02", driver="mlx5_core"),
+    Link("enP2p1s0f1np1", mac="02:00:00:00:00:03", driver="mlx5_core"),
 ]
 
 

@@ -4,29 +4,15 @@ import copy
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import netplan
 from ansible.module_utils.twinspark.network import plan as network_plan
 from ansible.module_utils.twinspark.network.state import Network, Settings
 from ansible.module_utils.twinspark.proof.json_form import from_json
 
 from tests.support import cases
+from tests.unit.module_utils.network.pair import ENTRIES, RAILS, SETTINGS
 
 HERE = Path(__file__).parent / "cases"
-RAILS = [
-    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
-    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
-]
-ENTRIES = fabric.fabric(
-    ["spark1", "spark2"],
-    {host: {"twinspark_rails": RAILS, "twinspark_rails_first_host": 11} for host in ("spark1", "spark2")},
-)
-SETTINGS = {
-    "path": "/etc/netplan/40-cx7.yaml",
-    "mtu": 9000,
-    "takeover": False,
-    "arp": {"arp_ignore": 1, "arp_announce": 2},
-}
 LINK = {"mac": "", "driver": "mlx5_core", "mtu": 1500, "up": True, "carrier": True, "master": "", "addresses": []}
 SOUND = {
     "links": {

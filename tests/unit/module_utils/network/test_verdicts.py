@@ -6,19 +6,13 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.twinspark.inventory import fabric
 from ansible.module_utils.twinspark.network import verdicts as net_verdicts
-from ansible.module_utils.twinspark.network.plan import Difference
-from ansible.module_utils.twinspark.network.state import Settings
+from ansible.module_utils.twinspark.network.state import Difference, Settings
 from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
 from ansible.module_utils.twinspark.proof.values import sentence, sentences
 
 from tests.support import cases
+from tests.unit.module_utils.network.pair import ENTRIES, HOSTS
 
-RAILS = [
-    {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
-    {"name": "rail2", "interface": "enP2p1s0f1np1", "hca": "roceP2p1s0f1", "subnet": "192.168.178.0/24"},
-]
-HOSTS = ["spark1", "spark2"]
-ENTRIES = fabric.fabric(HOSTS, {host: {"twinspark_rails": RAILS} for host in HOSTS})
 SETTINGS = Settings("/etc/netplan/40-cx7.yaml", 9000, {"arp_ignore": 1})
 
 

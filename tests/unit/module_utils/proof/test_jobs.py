@@ -39,6 +39,21 @@ def test_anything_that_changes_the_work_changes_the_digest():
     assert len(digests) == 6
 
 
+def test_a_record_keeps_the_whole_job_under_a_digest_that_stays():
+    """A job that was started before an update is known again after it."""
+    job = jobs.Job("fetch", ["hf", "download"], environment={"A": 1})
+    assert jobs.Recorded(spec=job).to_json()["spec"] == {
+        "name": "fetch",
+        "argv": ["hf", "download"],
+        "user": "root",
+        "chdir": "/",
+        "environment": {"A": 1},
+        "environment_file": "",
+        "digest_extra": "",
+    }
+    assert job.digest() == "sha256:96c3ec547a5f6d0d9c23453dfb1b4e38e1e3d613ed6c722e45fa34b7a7fdd8c1"
+
+
 @pytest.mark.parametrize("name", ["", "Weights", "../x", "a b", "a\n", "-x"])
 def test_a_name_that_is_no_unit_name_is_refused(name):
     with pytest.raises(ValueError, match="lower-case"):

@@ -150,5 +150,5 @@ def test_verdicts_with_the_same_reason_and_fix_share_a_sentence():
         "bandwidth: measured 13.1 Gb/s, required at least 90 Gb/s; "
         "other rail: measured 12.9 Gb/s, required at least 90 Gb/s. "
         "power-delivery fault. Fix: pull AC for 60 s.",
-        "alone. why.",
+        "alone. Why.",
     ]

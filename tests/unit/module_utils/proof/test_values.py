@@ -11,7 +11,10 @@ from ansible.module_utils.twinspark.proof.values import (
     Requirement,
     ShapeError,
     Verdict,
+    capital,
+    paragraph,
     sentence,
+    sentences,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +86,38 @@ def test_a_verdict_that_is_ok_has_no_reason_and_no_fix():
     good = Verdict.of("bandwidth", 107.3, floor, reason="slow", fix="reboot", cause="slow")
     assert (good.ok, good.reason, good.fix, good.cause) == (True, "", "", "")
     bad = Verdict.of("bandwidth", 13.1, floor, reason="slow", fix="reboot", cause="slow")
-    assert sentence(bad) == "bandwidth: measured 13.1 Gb/s, required at least 90 Gb/s. slow. Fix: reboot."
+    assert sentence(bad) == "bandwidth: measured 13.1 Gb/s, required at least 90 Gb/s. Slow. Fix: reboot."
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("the rail is slower", "The rail is slower"),
+        ("systemd sees no time source", "Systemd sees no time source"),
+        ("stalled: no message came", "Stalled: no message came"),
+        ("don't", "Don't"),
+        ("rail1 would not be used", "rail1 would not be used"),
+        ("nvidia-smi fails", "nvidia-smi fails"),
+        ("port_down: no link", "port_down: no link"),
+        ("`ip` is missing", "`ip` is missing"),
+        ("", ""),
+    ],
+)
+def test_a_reason_after_a_full_stop_has_a_capital_but_a_name_keeps_its_own_form(reason, said):
+    assert capital(reason) == said
+
+
+def test_a_fix_that_several_share_is_said_once_whatever_their_reasons_are():
+    failed = [
+        Verdict(f"rail{number}", False, reason=reason, fix="reboot")
+        for number, reason in ((1, "this is slow"), (2, "this is slow"), (3, "there is no link"), (4, "there is none"))
+    ]
+    other = Verdict("clock", False, reason="it is late", fix="set it")
+    assert sentences([*failed, other]) == [
+        "rail1; rail2. This is slow. rail3. There is no link. rail4. There is none. Fix: reboot.",
+        "clock. It is late. Fix: set it.",
+    ]
+    assert paragraph(["it is late", "", "is it?", "rail1 is"]) == "it is late. Is it? rail1 is."
 
 
 def test_a_rounded_figure_never_contradicts_the_verdict():

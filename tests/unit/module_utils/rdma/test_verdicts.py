@@ -13,6 +13,7 @@ from ansible.module_utils.twinspark.rdma import plan as rdma_plan
 from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import QUEUE_PAIRS_REFUSED, named
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
+from ansible.module_utils.twinspark.rdma.figures import Thresholds
 
 RAILS = [
     {"name": "rail1", "interface": "enp1s0f1np1", "hca": "rocep1s0f1", "subnet": "192.168.177.0/24"},
@@ -94,7 +95,7 @@ def judged(entries, plan, state, measured, limits):
     """The report as the playbook gets it: JSON in and out."""
     given = {"plan": plan, "facts": state, "runs": measured, "limits": limits}
     kinds = {"plan": rdma_plan.Plan, "facts": rdma_verdicts.Looks, "runs": rdma_verdicts.Runs}
-    kinds["limits"] = rdma_verdicts.Thresholds
+    kinds["limits"] = Thresholds
     return to_json(rdma_verdicts.report(entries, *(from_json(kinds[name], given[name], name) for name in kinds)))
 
 

@@ -40,3 +40,18 @@ def test_a_repair_and_an_idle_pair_need_no_consent(reasons, requests, jobs):
 
 def test_a_change_without_a_value_has_a_word_for_it():
     assert consent.told([Reason("a", "digest", None, "d")]) == "digest: none -> d on a"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "requests"),
+    [
+        ('vllm:num_requests_running{engine="0"} 2.0\nvllm:num_requests_waiting{engine="0"} 6.0\n', 8),
+        ('vllm:num_requests_running{engine="0"} 1.0\nvllm:num_requests_running{engine="1"} 1.0\n', 2),
+        ("vllm:num_requests_running 0\n", 0),
+        ('vllm:num_requests_waiting_by_reason{reason="capacity"} 6.0\n', None),  # part of those that wait
+        ("# HELP vllm:num_requests_running Number of requests\n", None),
+        ("", None),
+    ],
+)
+def test_the_requests_that_an_engine_holds(metrics, requests):
+    assert consent.held(metrics) == requests

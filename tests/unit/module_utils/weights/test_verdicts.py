@@ -50,3 +50,24 @@ def test_hosts_that_differ_fail_and_the_file_is_named():
 def test_hosts_of_which_no_file_is_known_are_not_the_same():
     last = verdicts.evidence({"s1": told("s1", {}), "s2": told("s2", {})}).verdicts[-1]
     assert (last.ok, last.measured) == (False, None)
+
+
+def test_check_mode_says_what_would_be_fetched_and_fails_nothing():
+    lacking = {
+        "state": "missing", "fetch_bytes": 3 * verdicts.GIB, "verdict": verdicts.snapshot_verdict("s2", "1" * 40, None)
+    }  # fmt: skip
+    hosts = {"s1": told("s1", {"w": "x"}), "s2": told("s2", {}, **lacking)}
+    assert not all(verdict.ok for verdict in verdicts.evidence(hosts).verdicts)
+    found = verdicts.evidence(hosts, check_mode=True).verdicts
+    assert [(v.name, v.ok, v.measured) for v in found] == [
+        ("weights on s1", True, "verified"),
+        ("weights on s2", True, "missing: 3.00 GiB would be fetched"),
+    ]
+    whole = {"s1": hosts["s1"]}
+    assert verdicts.evidence(whole, check_mode=True) == verdicts.evidence(whole)
+
+
+def test_check_mode_without_a_manifest_gives_no_figure():
+    lacking = {"state": "missing", "fetch_bytes": None, "verdict": verdicts.snapshot_verdict("s1", "1" * 40, None)}
+    found = verdicts.evidence({"s1": told("s1", {}, **lacking)}, check_mode=True).verdicts
+    assert [v.measured for v in found] == ["missing: the weights would be fetched"]

@@ -10,8 +10,6 @@ from .serve import Reason
 # A pair that does not serve has nothing to lose: its restart is a repair.
 FAULTS = ("unit", "canary")
 JOBS = {"evaluate": "the evaluation", "benchmark": "the benchmark"}
-
-
 # In /metrics, Prometheus' text form; one of each for every engine.
 HELD = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\d+(?:\.\d+)?)$", re.MULTILINE)
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import ansible.module_utils
 import pytest
+from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +49,8 @@ def run_module(load_module, capsys):
 
     def run(name: str | ModuleType, /, check_mode: bool = False, **arguments) -> dict:
         module = load_module(name) if isinstance(name, str) else name
+        # A module is a process of its own, and has no warnings of the one before.
+        warnings._global_warnings.clear()
         told = patch_module_args({**arguments, "_ansible_check_mode": check_mode, "_ansible_diff": True})
         with told, pytest.raises(SystemExit):
             module.main()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..inventory.secret_names import secret_names
+
 ABSENT = "absent"
 
 
@@ -40,9 +42,12 @@ def changes(
     """What differs between a container's command and environment (NAME=value lines) and those that it should have.
 
     A variable that is no longer wanted is not told: the image has variables of its own, and nothing says whose it was.
+    Of one whose name looks like a secret's no value is shown: reasons are in a proof that everybody may read.
     """
     current, desired = flags(argv), flags(wanted_argv)
     given = dict(line.partition("=")[::2] for line in env)
     found = [Change(name, current.get(name, ABSENT), desired.get(name, ABSENT)) for name in sorted(current | desired)]
     found += [Change(name, given.get(name, ABSENT), value) for name, value in sorted(wanted_env.items())]
-    return [change for change in found if change.current != change.desired]
+    differ = [change for change in found if change.current != change.desired]
+    hidden = secret_names(change.name for change in differ)
+    return [Change(change.name, "hidden", "hidden") if change.name in hidden else change for change in differ]

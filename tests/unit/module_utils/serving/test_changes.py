@@ -40,3 +40,9 @@ def test_an_argv_is_read_by_its_flags(argv, found):
 )
 def test_what_differs_is_named(argv, env, found):
     assert changes(argv, env, ARGV, ENV) == found
+
+
+def test_a_secret_s_value_is_in_no_reason():
+    assert changes(ARGV, ["A=1", "HF_TOKEN=old"], ARGV, {**ENV, "HF_TOKEN": "new"}) == [
+        Change("HF_TOKEN", "hidden", "hidden")
+    ]

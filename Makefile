@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 NETWORK_ROLES := preflight peer_ssh cx7_network
-SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval apply_beside_evaluation vllm_bench
 # On VM hosts. Not a part of `test`: under emulation on two processors they take longer than all the rest. CI runs the first one.
 VM_SCENARIOS := rdma_verify_vm rdma_faults_vm cx7_network_vm cx7_network_manager_vm
 

@@ -10,10 +10,8 @@ from ..proof.values import Measurement, Requirement, Verdict
 from .argv import RankPlan
 from .canary import Canary
 from .changes import changes
-from .rank import Memory, Named, Nccl, Rank, Unit
+from .rank import GIB, Memory, Named, Nccl, Rank, Unit
 from .supervised import Supervised
-
-GIB = 1 << 30
 
 
 def unit_commands(name: str, unit: Unit, state: str, enabled: bool | None) -> list[list[str]]:

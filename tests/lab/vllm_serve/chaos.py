@@ -184,10 +184,8 @@ def main() -> int:
         except AssertionError as error:
             print(f"FAILED: {error}")
             return 1
-    middle, longest = statistics.median(chaos.times), max(chaos.times)
-    print(
-        f"{len(chaos.times)} faults, given up {chaos.given_up} times; to the end: median {middle:.0f} s, longest {longest:.0f} s"
-    )
+    print(f"{len(chaos.times)} faults, given up {chaos.given_up} times", flush=True)
+    print(f"to the end: median {statistics.median(chaos.times):.0f} s, longest {max(chaos.times):.0f} s")
     return 0
 
 

@@ -23,6 +23,17 @@ try:
 except OSError as error:
     print("error:", error)
 """
+# Every finished sample of the newest log of an evaluation: question, epoch, Inspect's own ID, right or wrong or null.
+SAMPLES = """
+import glob, json, os
+from inspect_ai.log import read_eval_log
+logs = sorted(glob.glob("/var/lib/twinspark/evaluate/logs/*/*.eval"), key=os.path.getmtime)
+try:
+    log = read_eval_log(logs[-1])
+    print(json.dumps([[s.id, s.epoch, s.uuid, bool(s.scores)] for s in log.samples or [] if not s.error]))
+except Exception as error:
+    print("[]")  # it is being written
+"""
 
 
 class Pair:
@@ -139,6 +150,10 @@ class Pair:
 
     def asking(self, tokens: int) -> "Question":
         return Question(self, tokens)
+
+    def samples(self) -> list[list]:
+        """The finished samples of the evaluation at work, or of the last one."""
+        return json.loads(self.run(HEAD, "/opt/twinspark/env/inspect/bin/python -", stdin=SAMPLES))
 
     def forgive(self) -> None:
         """Let the supervisor count from nothing, as after hours of service. It adopts the pair again."""

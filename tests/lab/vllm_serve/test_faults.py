@@ -197,6 +197,27 @@ def test_the_controller_goes_away_in_the_middle_of_an_apply(pair):
 
 
 @long
+def test_a_fault_during_an_evaluation_loses_no_finished_sample(pair):
+    argv = [pair.program, "apply", "--stage", "evaluate", "-e", "inspect_eval_epochs=6"]
+    old = {uuid for _, _, uuid, _ in pair.samples()}
+    apply = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    end = time.monotonic() + 600
+    finished: set[str] = set()
+    while len(finished) < 6 and time.monotonic() < end:
+        finished = {uuid for _, _, uuid, scored in pair.samples() if scored} - old
+        time.sleep(2)
+    pair.signal(WORKER, RANK1, "KILL")
+    told, _ = apply.communicate(timeout=1800)
+    assert apply.returncode == 0, told
+    samples = pair.samples()
+    assert len({(name, epoch) for name, epoch, *_ in samples}) == len(samples) == 8 * 6
+    assert all(scored for *_, scored in samples)
+    assert 6 <= len(finished) < 8 * 6
+    assert finished <= {uuid for _, _, uuid, _ in samples}
+    assert pair.until("serving", "busy")["restarts"] == 1
+
+
+@long
 def test_too_many_faults_end_in_words_and_an_apply_starts_anew(pair):
     for restarts in (1, 2, 3):
         pair.signal(WORKER, RANK1, "KILL")

@@ -21,7 +21,10 @@ for unit; do :; done
 case $1 in
   show) unit=$2
     if [ -e "$UNITS/$unit" ]; then echo LoadState=loaded; echo ActiveState=active; echo SubState=running
-    else case $unit in *-job-*) echo LoadState=not-found ;; *) echo LoadState=loaded ;; esac; echo ActiveState=inactive; echo SubState=dead; fi
+    else
+      case $unit in *-job-*) echo LoadState=not-found ;; *) echo LoadState=loaded ;; esac
+      echo ActiveState=inactive; echo SubState=dead
+    fi
     echo UnitFileState=enabled; echo NeedDaemonReload=no; echo ExecMainStatus=0 ;;
   list-units) for path in "$UNITS"/twinspark-job-*; do
       [ -e "$path" ] && echo "$(basename "$path") loaded active running a job"; done; exit 0 ;;
@@ -180,9 +183,8 @@ def test_restart_wants_consent_beside_requests(house):
     house.held = 3
     refused = house.play("restart")
     assert refused.returncode == 2
-    assert "that would interrupt 3 requests. Nothing was changed." in " ".join(
-        (refused.stdout + refused.stderr).split()
-    )
+    said = refused.stdout + refused.stderr
+    assert "that would interrupt 3 requests. Nothing was changed." in " ".join(said.split())
     assert house.wish == {}
     done = house.play("restart", "-e", "vllm_serve_interrupt=true")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
-from . import __version__, paths
+from . import __version__, pair_cli, paths
 from .become import AskBecome, become_password
 from .errors import UsageError
 from .exitcodes import Exit, table
+from .options import Check, Extra, Inventory, Verbose
 from .paths import PathError
 from .place import Options, Place
 
@@ -31,22 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Inventory = Annotated[
-    str | None,
-    typer.Option(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        help="Inventory; else $TWINSPARK_INVENTORY, else inventory/hosts.yml here or above, or of the checkout.",
-    ),
-]
-Extra = Annotated[
-    list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
-]
-Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="More of Ansible's own words in the run's records.")
-]
-Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; tell what would change.")]
 Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what changes in files.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
@@ -180,56 +165,8 @@ def report(
         typer.echo(path)
 
 
-Override = Annotated[
-    list[str] | None,
-    typer.Option(metavar="STAGE", help="Start although the last proof of this stage failed."),
-]
-
-
-def wanted(place: Place, verb: str, extra: list[str] | None, more: dict[str, Any], how: Options) -> Exit:
-    """Run the playbook of `start` or `restart`."""
-    from . import precheck, verbs
-
-    return verbs.perform(place, [place.playbook(verb)], [], {**precheck.extra_vars(extra or []), **more}, how)
-
-
-@app.command()
-def start(  # noqa: PLR0913, PLR0917 - one parameter an option
-    inventory: Inventory = None,
-    check: Check = False,
-    extra: Extra = None,
-    override: Override = None,
-    verbose: Verbose = 0,
-    ask_become: AskBecome = False,
-) -> None:
-    """Start a pair that was stopped or given up, wait for it, and ask it; changes nothing where it serves."""
-    from . import precheck
-
-    more = {"twinspark_override": precheck.stages(override)} if override else {}
-    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
-    raise typer.Exit(wanted(Place.find(inventory), "start", extra, more, how))
-
-
-@app.command()
-def restart(  # noqa: PLR0913, PLR0917 - one parameter an option
-    inventory: Inventory = None,
-    check: Check = False,
-    interrupt: Annotated[
-        bool, typer.Option("--interrupt", help="Restart even while requests run or a job is at work.")
-    ] = False,
-    extra: Extra = None,
-    override: Override = None,
-    verbose: Verbose = 0,
-    ask_become: AskBecome = False,
-) -> None:
-    """Take all ranks down and up once, wait for the pair, and ask it a question."""
-    from . import precheck
-
-    more: dict[str, Any] = {"twinspark_override": precheck.stages(override)} if override else {}
-    if interrupt:
-        more["vllm_serve_interrupt"] = True
-    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
-    raise typer.Exit(wanted(Place.find(inventory), "restart", extra, more, how))
+app.command()(pair_cli.start)
+app.command()(pair_cli.restart)
 
 
 @app.command()
@@ -241,6 +178,9 @@ def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None,
     variables = precheck.extra_vars(extra or [])
     how = Options(check, become_password=become_password(ask_become))
     raise typer.Exit(verbs.perform(place, [place.playbook("stop")], [], variables, how))
+
+
+app.command()(pair_cli.logs)
 
 
 @app.command()

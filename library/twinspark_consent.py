@@ -19,6 +19,8 @@ options:
   jobs: {description: Names of the long jobs that use the endpoint., type: list, elements: str,
          default: [evaluate, benchmark]}
   interrupt: {description: Whether the owner consents., type: bool, default: false}
+  command: {description: "The command that restarts the pair, for the sentence that says how to consent.", type: str,
+            default: twinspark apply --stage serve}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -50,6 +52,7 @@ ARGUMENTS: dict[str, Any] = {
     "reasons": {"type": "list", "elements": "dict", "required": True},
     "jobs": {"type": "list", "elements": "str", "default": list(consent.JOBS)},
     "interrupt": {"type": "bool", "default": False},
+    "command": {"type": "str", "default": consent.APPLY},
 }
 RUNNING = ("active", "activating", "reloading")
 
@@ -87,7 +90,7 @@ def main() -> None:
         "requests": requests(params["url"]),
         "jobs": running(module, params["jobs"]),
     }
-    refused = consent.refusal(reasons, result["requests"], result["jobs"])
+    refused = consent.refusal(reasons, result["requests"], result["jobs"], params["command"])
     if not refused or params["interrupt"]:
         module.exit_json(**result)
     if module.check_mode:

@@ -25,6 +25,7 @@ ACTIONS = {
     "twinspark_gate": GATE,
     "twinspark_consent": GATE,
     "twinspark_proof": GATE,
+    "twinspark_refusal": GATE,
 }
 # Ansible puts these before a message; they say nothing.
 PREFIX = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")

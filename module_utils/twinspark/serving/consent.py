@@ -34,13 +34,16 @@ def interrupted(requests: float | None, jobs: Sequence[str]) -> str:
     return " and ".join(found)
 
 
-def refusal(reasons: Sequence[Reason], requests: float | None, jobs: Sequence[str]) -> str:
-    """Why the restart needs the owner's consent; empty where it needs none."""
+APPLY = "twinspark apply --stage serve"
+
+
+def refusal(reasons: Sequence[Reason], requests: float | None, jobs: Sequence[str], command: str = APPLY) -> str:
+    """Why the restart needs the owner's consent; empty where it needs none. command: what consents with --interrupt."""
     lost = interrupted(requests, jobs)
     if not reasons or repairs(reasons) or not lost:
         return ""
     return (
         f"the pair would be restarted ({told(reasons)}), and that would interrupt {lost}. Nothing was changed. "
-        "Fix: wait for the end of it, or consent with `twinspark apply --stage serve --interrupt` "
+        f"Fix: wait for the end of it, or consent with `{command} --interrupt` "
         "(vllm_serve_interrupt: true)."
     )

@@ -42,7 +42,7 @@ from ansible.module_utils.twinspark.rdma import verdicts as rdma_verdicts
 from ansible.module_utils.twinspark.rdma.causes import Cause
 from ansible.module_utils.twinspark.rdma.facts import HostFacts
 from ansible.module_utils.twinspark.serving import argv as engine
-from ansible.module_utils.twinspark.serving import consent, door, peer_access, serve
+from ansible.module_utils.twinspark.serving import consent, door, kept, peer_access, serve
 from ansible.module_utils.twinspark.serving.canary import Canary
 from ansible.module_utils.twinspark.serving.rank import Rank
 from ansible.module_utils.twinspark.serving.supervised import Supervised
@@ -290,6 +290,9 @@ JOINTS: dict[str, Callable[..., Any]] = {
     "twinspark_serve_reasons": serve.restart_reasons,
     "twinspark_serve_told": consent.told,
     "twinspark_serve_proof": serve_proof,
+    "twinspark_rollback": kept.target,
+    "twinspark_rollback_missing": kept.missing,
+    "twinspark_rollback_ahead": kept.ahead,
     "twinspark_door": door.opening,
     "twinspark_door_certificate": door.certificate,
     "twinspark_door_unnamed": door.unnamed,

@@ -51,7 +51,7 @@ ARGUMENTS: dict[str, Any] = {
     "reasons": {"type": "list", "elements": "dict", "required": True},
     "jobs": {"type": "list", "elements": "str", "default": list(consent.JOBS)},
     "interrupt": {"type": "bool", "default": False},
-    "command": {"type": "str", "default": "twinspark apply --stage serve"},
+    "command": {"type": "str", "default": consent.APPLY},
 }
 
 

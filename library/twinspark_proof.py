@@ -24,6 +24,8 @@ options:
   remeasured: {description: Whether a new measurement was made that replaces a fresh proof., type: bool, default: false}
   final: {description: "Fail in check mode, too: nothing that the stage would change decides the verdicts.", type: bool,
           default: false}
+  stands_on: {description: "Digest of the inputs of the proof that this one stands on, where that is not the present
+              one: for a stage that was put back to a former state. Empty where that stood on none.", type: str}
   proofs_dir: {description: Folder of the proofs., type: path, default: /var/lib/twinspark/proofs}
 attributes:
   check_mode: {support: full}
@@ -48,12 +50,13 @@ path: {description: Its file., type: str, returned: always}
 kept: {description: Whether a fresh proof was kept as it was., type: bool, returned: always}
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.proof import proofs
-from ansible.module_utils.twinspark.proof.values import Measurement, Proof, ShapeError, Verdict, paragraph
+from ansible.module_utils.twinspark.proof.values import Link, Measurement, Proof, ShapeError, Verdict, paragraph
 from ansible.module_utils.twinspark_host.files import write_atomically
 from ansible.module_utils.twinspark_host.proofs import load, path_of
 
@@ -69,6 +72,7 @@ ARGUMENTS: dict[str, Any] = {
     "overrides": {"type": "list", "elements": "str", "default": []},
     "remeasured": {"type": "bool", "default": False},
     "final": {"type": "bool", "default": False},
+    "stands_on": {"type": "str"},
     "proofs_dir": {"type": "path", "default": "/var/lib/twinspark/proofs"},
 }
 
@@ -85,11 +89,15 @@ def standing(directory: str, stage: str | None) -> Proof | None:
 
 def build(params: dict[str, Any], predecessor: Proof | None) -> Proof:
     """The new proof, stamped with the present time."""
-    parts = {k: v for k, v in params.items() if k not in ("remeasured", "final", "proofs_dir")}
+    parts = {k: v for k, v in params.items() if k not in ("remeasured", "final", "stands_on", "proofs_dir")}
     parts["verdicts"] = [Verdict.from_json(given) for given in params["verdicts"]]
     parts["measurements"] = [Measurement.from_json(given) for given in params["measurements"]]
     written = datetime.now(UTC).isoformat(timespec="seconds")
-    return proofs.build(**parts, predecessor=predecessor, written=written)
+    if params["stands_on"] is None:
+        return proofs.build(**parts, predecessor=predecessor, written=written)
+    new = proofs.build(**parts, written=written)
+    before = new.predecessor
+    return replace(new, predecessor=Link(before.stage, params["stands_on"] or None)) if before else new
 
 
 def main() -> None:

@@ -184,6 +184,27 @@ app.command()(pair_cli.logs)
 
 
 @app.command()
+def rollback(
+    inventory: Inventory = None,
+    check: Check = False,
+    interrupt: Annotated[
+        bool, typer.Option("--interrupt", help="Restart the pair even while requests run or a job is at work.")
+    ] = False,
+    extra: Extra = None,
+    ask_become: AskBecome = False,
+) -> None:
+    """Serve by the image, weights and flags that passed before, without building; the settings stay."""
+    from . import precheck, verbs
+
+    place = Place.find(inventory)
+    variables = precheck.extra_vars(extra or [])
+    if interrupt:
+        variables["vllm_serve_interrupt"] = True
+    how = Options(check, become_password=become_password(ask_become))
+    raise typer.Exit(verbs.perform(place, [place.playbook("rollback")], [], variables, how))
+
+
+@app.command()
 def verify(inventory: Inventory = None, extra: Extra = None, ask_become: AskBecome = False) -> None:
     """Hash every byte of the weights again on every host; repairs nothing."""
     from . import precheck, verbs

@@ -26,6 +26,7 @@ ACTIONS = {
     "twinspark_consent": GATE,
     "twinspark_pair_gate": GATE,
     "twinspark_proof": GATE,
+    "twinspark_refusal": GATE,
 }
 # Ansible puts these before a message; they say nothing.
 PREFIX = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")

@@ -28,6 +28,12 @@ def pair(lab):
 
 
 @pytest.fixture
+def timed(request):
+    """timed(seconds): keep a time for the table."""
+    return lambda seconds: TIMES.append((request.node.name, 0, seconds))
+
+
+@pytest.fixture
 def served_again(pair, request):
     """served_again(restarts): wait for the fault to be seen, then for tokens, and keep both times for the table."""
 

@@ -79,3 +79,12 @@ def test_a_verdict_that_contradicts_its_requirement_becomes_no_proof(leave, tmp_
     assert answer["failed"]
     assert "verdict bandwidth: it says ok, but 13.1 was measured, and required is at least 90 Gb/s" in answer["msg"]
     assert not (tmp_path / "proofs").exists()
+
+
+def test_a_state_that_was_put_back_stands_on_the_proof_of_its_time(leave):
+    leave()
+    for given, stands_on in (("sha256:old", "sha256:old"), ("", None)):
+        proof = leave("network", stands_on=given, remeasured=True)["proof"]
+        assert proof["predecessor"] == {"stage": "preflight", "inputs_digest": stands_on}
+    assert leave("network", remeasured=True)["proof"]["predecessor"]["inputs_digest"].startswith("sha256:")
+    assert leave("preflight", stands_on="sha256:old", remeasured=True)["proof"]["predecessor"] is None

@@ -19,6 +19,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible.module_utils.twinspark.proof import proofs
+from ansible.module_utils.twinspark.proof.values import Requirement, Verdict
+from ansible.module_utils.twinspark_host.proofs import load
 
 STANDINS = Path(__file__).parent / "standins"
 
@@ -252,6 +256,84 @@ def test_settings_that_are_wrong_are_refused_in_words(pair):
     pair.supervise()
     assert pair.process.wait(30) == 1
     assert "url must begin with http://" in pair.journal
+
+
+def passed(folder, **more):
+    """A serve proof that passed, in the folder."""
+    proof = proofs.build(
+        stage="serve", host="spark1", written="2026-01-02T03:04:05+00:00", inputs={"image": "i"},
+        verdicts=[Verdict.of("canary", 5, Requirement(">=", 1))], evidence={"argv": ["vllm"]}, **more,
+    )  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "serve.json").write_text(proofs.dump(proof))
+    return proof
+
+
+def test_a_pair_that_was_given_up_has_a_serve_proof_that_failed_and_the_one_that_passed_is_kept(pair):
+    folder = pair.folder.parent / "proofs"
+    before = passed(folder)
+    text = (folder / "serve.json").read_text()
+    pair.settings["proofs_dir"] = str(folder)
+    pair.settings["limits"]["restarts"] = 0
+    (pair.host("spark2") / "die").write_text("3")
+    pair.supervise()
+    pair.want("start")
+    state = pair.until(lambda state: state["kind"] == "given_up" and not state["stage"])
+    failed = load(folder, "serve")
+    assert (failed.verdict, failed.inputs_digest, failed.predecessor) == (
+        "fail",
+        before.inputs_digest,
+        before.predecessor,
+    )
+    assert state["why"] in failed.reasons[0]
+    chain = proofs.judge_chain({"serve": failed}, "serve", inputs={"image": "i"})
+    assert (chain.fresh, chain.reason.startswith("it failed (supervised pair: measured given up")) == (False, True)
+    assert (folder / "serve.before.json").read_text() == text
+    assert (folder / "serve.json").stat().st_mode & 0o777 == 0o644
+    # The one that failed is not taken for one that passed, whoever comes after.
+    pair.end()
+    pair.supervise()
+    time.sleep(1)
+    assert (folder / "serve.before.json").read_text() == text
+    assert load(folder, "serve") == failed
+
+
+def test_a_proof_that_cant_be_failed_is_told_once_and_tried_again(pair, supervisor):
+    said = []
+    folder = pair.folder.parent / "proofs"
+    folder.mkdir()
+    (folder / "serve.json").write_text("{")
+    module, values = supervisor("proof"), supervisor("core.twinspark.serving.pair")
+    hand = module.Proofs(str(folder), values.Limits(), said.append)
+    state = values.State(kind="given_up", why="3 restarts did not help", since=1.5)
+    for other in (values.State(kind="serving", since=1.5), values.State(kind="given_up", stage="log", since=1.5)):
+        hand.judge(other)
+    assert said == []
+    hand.judge(state)
+    hand.judge(state)
+    assert len(said) == 1
+    assert "still says that the pair passed" in said[0]
+    passed(folder)
+    hand.judge(state)
+    assert load(folder, "serve").verdict == "fail"
+    # The next passing apply replaces it; that this pair was given up is known by then.
+    passed(folder)
+    hand.judge(state)
+    assert load(folder, "serve").verdict == "pass"
+
+
+def test_what_the_role_installs_is_all_that_the_program_imports(root, tmp_path):
+    listed = yaml.safe_load((root / "roles/vllm_serve/vars/main.yml").read_text())
+    for name in listed["__vllm_serve_program_own"]:
+        shutil.copy(root / f"roles/vllm_serve/files/twinspark_supervisor/{name}.py", tmp_path)
+    for name in listed["__vllm_serve_program_core"]:
+        path = tmp_path / f"core/{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / f"module_utils/{name}.py", path)
+    for words, told in ((["supervise", "/none"], "/none can't be read"), (["rank", "dance"], "'dance' is none of")):
+        argv = [sys.executable, "-I", tmp_path, *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert told in done.stdout, done.stderr
 
 
 # One hand after the other -----------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ PLAY = """
     rank: 0
     rails: ["{{ rail }}", "{{ rail | combine({'name': 'rail2', 'interface': 'f'}) }}"]
     twinspark_state_dir: /var/lib/twinspark
+    twinspark_proofs_dir: /var/lib/twinspark/proofs
     twinspark_me: {host: localhost, rank: "{{ rank | int }}", management: 10.1.1.1, user: spark, rails: "{{ rails }}"}
     twinspark_fabric: ["{{ twinspark_me }}", "{{ twinspark_me | combine({'host': 'other', 'rank': 1 - rank | int}) }}"]
   tasks:

@@ -22,6 +22,7 @@ class Settings:
     url: of the engine itself, on loopback. key_file: environment file with VLLM_API_KEY, or empty. folder: where the
     state is kept and the wish is read. runtime: for what need not outlive a boot. look_seconds: between two looks in
     service, launch_seconds: while the pair starts or stops. boot_id_path: where the kernel tells one boot from another.
+    proofs_dir: where the serve proof is, which fails when the pair is given up; empty for none.
     """
 
     hosts: tuple[Host, ...]
@@ -37,6 +38,7 @@ class Settings:
     look_seconds: float = 5
     launch_seconds: float = 2
     boot_id_path: str = BOOT_ID
+    proofs_dir: str = ""
 
     def __post_init__(self) -> None:
         if not self.hosts:

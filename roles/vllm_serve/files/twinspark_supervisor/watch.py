@@ -21,6 +21,7 @@ from endpoint import Endpoint
 from memory import Memory
 from notify import notify
 from peers import Ranks
+from proof import Proofs
 from settings import Settings
 
 # Longer than any hand takes; what is not back by then is not known in this look.
@@ -43,6 +44,7 @@ class Supervisor:
         Path(settings.runtime).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.memory = Memory(settings.folder, settings.limits, say)
         self.ranks, self.endpoint = Ranks(settings, say), Endpoint(settings)
+        self.proofs = Proofs(settings.proofs_dir, settings.limits, say)
         self.over = threading.Event()
         self.logs: dict[str, Log] = {}
         self.looked: float | None = None
@@ -86,6 +88,7 @@ class Supervisor:
                 return before
             self.written = time.monotonic()
         self.tell(state)
+        self.proofs.judge(state)
         self.act(actions)
         notify(f"WATCHDOG=1\nSTATUS={self.words(state)}")
         return state

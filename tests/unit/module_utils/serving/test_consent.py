@@ -39,3 +39,8 @@ def test_a_repair_and_an_idle_pair_need_no_consent(reasons, requests, jobs):
 
 def test_a_change_without_a_value_has_a_word_for_it():
     assert consent.told([Reason("a", "digest", None, "d")]) == "digest: none -> d on a"
+
+
+def test_it_names_the_command_that_consents():
+    assert "`twinspark apply --stage serve --interrupt`" in consent.refusal(FLAG, 8, [])
+    assert "`twinspark rollback --interrupt`" in consent.refusal(FLAG, 8, [], "twinspark rollback")

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.lab.vllm_serve.pairlab import HEAD, UNIT, WORKER
+from tests.lab.vllm_serve.pairlab import HEAD, INVENTORY, UNIT, WORKER
 
 pytestmark = pytest.mark.lab
 FOLLOWERS = "ps -e -o args= | grep -c '^journalctl.*--output=json.*--follow' || true"
@@ -122,19 +123,8 @@ def test_following_logs_leaves_nothing_on_the_hosts(pair):
 
 def test_a_worker_that_is_away_is_told_by_logs(pair, tmp_path):
     """Its address is one of a network that is for documents only, so nothing answers there."""
-    listing = json.loads(
-        subprocess.run(
-            [
-                str(pair.program).replace("twinspark", "ansible-inventory"),
-                "-i",
-                os.environ["TWINSPARK_INVENTORY"],
-                "--list",
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    )
+    argv = [str(Path(pair.program).with_name("ansible-inventory")), "-i", INVENTORY, "--list"]
+    listing = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
     of = listing["_meta"]["hostvars"]
     hosts = {name: {k: v for k, v in of[name].items() if k.startswith("ansible_")} for name in (HEAD, WORKER)}
     hosts[WORKER]["ansible_host"] = "192.0.2.1"

@@ -124,26 +124,34 @@ def status(
     inventory: Inventory = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask the hosts, too: units, jobs, proofs. Changes nothing.")
+        bool,
+        typer.Option("--live", help="Ask the hosts, too: tokens/s, memory, power, units, proofs."),
     ] = False,
+    ask_too: Annotated[bool, typer.Option("--ask", help="With --live: put a question to the model, too.")] = False,
     ask_become: AskBecome = False,
 ) -> None:
     """Tell the state of the pair, and each stage's proof: verdict, when, and whether it still holds."""
     from .pair import Look
 
+    if ask_too and not live:
+        raise UsageError("--ask goes with --live: `twinspark status --live --ask`")
     place = Place.find(inventory)
-    code = Exit.OK
+    code, seen = Exit.OK, None
     if live:
         from . import verbs
 
-        how = Options(become_password=become_password(ask_become))
-        code = verbs.perform(place, [place.playbook("status")], [], {}, how)
+        password = become_password(ask_become)
+        if as_json:
+            code, seen = verbs.live(place, ask_too, password)
+        else:
+            how = Options(become_password=password)
+            code = verbs.perform(place, [place.playbook("status")], [], {"live_ask": ask_too}, how)
     look = Look(place)  # on its way while the proofs are read
     try:
         from . import status as module
 
         rows = module.rows(place.proofs)
-        module.show(rows, as_json=as_json, pair=look.end())
+        module.show(rows, as_json=as_json, pair=look.end(), live=seen)
     finally:
         look.kill()
     raise typer.Exit(code)

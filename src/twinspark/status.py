@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.numbers import duration
@@ -83,13 +84,20 @@ def age(written: str, now: datetime) -> float | None:
     return max(0.0, (now - then).total_seconds())
 
 
-def show(found: Sequence[Row], *, as_json: bool, pair: PairState, console: Console | None = None) -> None:
-    """The pair in a line and a table for people, a JSON object (`schema`, `pair`, `stages`) for machines."""
+def show(
+    found: Sequence[Row],
+    *,
+    as_json: bool,
+    pair: PairState,
+    live: Mapping[str, Any] | None = None,
+    console: Console | None = None,
+) -> None:
+    """The pair in a line and a table for people, a JSON object for machines: `schema`, `pair`, `live`, `stages`."""
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     if as_json:
-        document = {"schema": SCHEMA, "pair": asdict(pair), "stages": [asdict(entry) for entry in found]}
+        document = {"schema": SCHEMA, "pair": asdict(pair), "live": live, "stages": [asdict(entry) for entry in found]}
         console.out(json.dumps(document, indent=2), highlight=False)
         return
     console.print(f"pair: {pair.line}", markup=False, highlight=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from .runstate import NO_HOST, RunState, StageState
 
 console = Console(soft_wrap=True)
 complaints = Console(stderr=True, soft_wrap=True)
-__all__ = ["Options", "Place", "ask", "perform", "site_stages", "stage_of_plays", "tell"]
+__all__ = ["Options", "Place", "ask", "collect", "live", "perform", "site_stages", "stage_of_plays", "tell"]
 
 
 def site_stages(content: Path) -> list[str]:
@@ -71,31 +71,47 @@ def perform(
     return code
 
 
-def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
-    """Put one question to the served model and print the answer alone."""
-    precheck.inventory(place.inventory, place.content)
+def collect(
+    place: Place, playbook: str, extra: Mapping[str, Any], become_password: str, actions: Sequence[str]
+) -> tuple[Exit, list[Event]]:
+    """Run a playbook and show nothing of it but what stopped it; the results of these modules."""
+    reach.remember(place, precheck.inventory(place.inventory, place.content))
     state = RunState({}, {})
-    answers: list[str] = []
+    found: list[Event] = []
 
     def take(event: Event) -> None:
         state.take(event)
-        if event.kind == "runner_on_ok" and event.action == "twinspark_canary":
-            answers.append(event.result["answer"])
+        if event.kind == "runner_on_ok" and event.action in actions:
+            found.append(event)
 
-    extra = {"ask_question": question, "ask_max_tokens": max_tokens}
     order = Order(
         content=place.content,
         workdir=place.workdir,
         inventory=place.inventory,
-        playbooks=(place.playbook("ask"),),
+        playbooks=(place.playbook(playbook),),
         extra=extra,
         become_password=become_password,
     )
     outcome = run(order, take)
-    if outcome.rc == 0 and answers:
-        console.out(answers[-1], highlight=False)
-        return Exit.OK
-    return conclude(state, outcome, shown=False)
+    return (Exit.OK if outcome.rc == 0 and found else conclude(state, outcome, shown=False)), found
+
+
+def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
+    """Put one question to the served model and print the answer alone."""
+    extra = {"ask_question": question, "ask_max_tokens": max_tokens}
+    code, answers = collect(place, "ask", extra, become_password, ["twinspark_canary"])
+    if code == Exit.OK and answers:
+        console.out(answers[-1].result["answer"], highlight=False)
+    return code
+
+
+def live(place: Place, asking: bool, become_password: str) -> tuple[Exit, dict[str, Any]]:
+    """What `status --live` reads, as data: `hosts`, each with what was seen there, and `canary`, null without one."""
+    modules = ("twinspark_live_info", "twinspark_canary")
+    code, found = collect(place, "status", {"live_ask": asking}, become_password, modules)
+    hosts = {event.host: event.result["live"] for event in found if "live" in event.result}
+    canaries = [event.result["canary"] for event in found if "canary" in event.result]
+    return code, {"hosts": hosts, "canary": canaries[-1] if canaries else None}
 
 
 def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:

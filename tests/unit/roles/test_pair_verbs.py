@@ -202,3 +202,15 @@ def test_stop_ends_jobs_first_and_keeps_what_they_wrote(house):
     stops = [call for call in house.calls if call.startswith("stop ")]
     assert stops.index("stop twinspark-job-evaluate.service") < stops.index("stop twinspark-vllm.service")
     assert house.wish["verb"] == "stop"
+
+
+def test_status_tells_the_pair_at_this_moment_and_changes_nothing(house):
+    house.says("busy", Wish("old", "start"))
+    house.held = 2
+    done = house.play("status", "-e", "live_ask=true", "-e", "live_seconds=0.2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pair: busy, 0 restarts counted" in done.stdout
+    assert "2 requests running, 0 waiting, KV cache unknown used" in " ".join(done.stdout.split())
+    assert "canary: good, 2 tokens in" in done.stdout
+    assert house.asked == 1
+    assert house.wish == {}

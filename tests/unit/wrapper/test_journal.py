@@ -1,4 +1,4 @@
-"""The journals of several hosts in one order. The entries are journalctl's own (systemd 257, Debian 13)."""
+"""The journals of several hosts in one order. The entries are written by hand, in journalctl's form of JSON."""
 
 import json
 import random

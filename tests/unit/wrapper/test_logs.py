@@ -1,4 +1,7 @@
-"""`twinspark logs` with this machine as the hosts, and a played journalctl; what ssh says is recorded."""
+"""`twinspark logs` with this machine as the hosts, and a played journalctl.
+
+A closed port is real. The other texts of ssh, sudo and journalctl are written by hand, not recorded.
+"""
 
 import json
 import os

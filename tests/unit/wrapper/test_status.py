@@ -13,6 +13,8 @@ from rich.console import Console
 from twinspark import report, status
 from twinspark.pair import PairState
 
+from .conftest import Site
+
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 SERVING = PairState("serving", "serving", "spark1", since=1.0, seconds=3600.0, restarts=0)
 FAILED = {
@@ -83,3 +85,49 @@ def test_json_is_for_machines(tmp_path: Path, proof_files: Callable[..., None]) 
     assert (document["schema"], document["pair"]["state"], document["pair"]["seconds"]) == (2, "serving", 3600)
     first = document["stages"][0]
     assert (first["stage"], first["state"], first["age_seconds"]) == ("preflight", "pass", 1800.0)
+
+
+LIVE = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}).exit_json(live={"gpu_problem": "nvidia-smi is not installed"}, told=["memory: 3 of 4 GiB available"])
+"""
+CANARY = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}).exit_json(canary={"ok": True, "tokens": 3}, answer="Paris")
+"""
+
+
+@pytest.fixture
+def living(site: Site) -> Site:
+    """A site whose hosts tell of themselves."""
+    (site.project / "library/twinspark_live_info.py").write_text(LIVE)
+    (site.project / "library/twinspark_canary.py").write_text(CANARY)
+    site.play(
+        "status",
+        {"name": "Read", "twinspark_live_info": {}, "register": "seen"},
+        {"name": "Print", "ansible.builtin.debug": {"msg": "{{ seen.told }}"}},
+        {"name": "Ask", "twinspark_canary": {}, "when": "live_ask and inventory_hostname == 'spark1'"},
+    )
+    return site
+
+
+def test_live_prints_what_the_hosts_tell(living: Site) -> None:
+    done = living.twinspark("status", "--live")
+    assert done.returncode == 0, done.stderr
+    assert "spark2: memory: 3 of 4 GiB available" in done.stdout
+    assert "pair: nothing is served yet" in done.stdout or "pair: not reached" in done.stdout
+
+
+def test_live_as_json_is_json_and_nothing_else(living: Site) -> None:
+    document = json.loads(living.twinspark("status", "--live", "--json").stdout)
+    assert set(document["live"]["hosts"]) == {"spark1", "spark2"}
+    assert document["live"]["hosts"]["spark1"] == {"gpu_problem": "nvidia-smi is not installed"}
+    assert document["live"]["canary"] is None
+    asked = json.loads(living.twinspark("status", "--live", "--ask", "--json").stdout)
+    assert asked["live"]["canary"] == {"ok": True, "tokens": 3}
+
+
+def test_a_question_goes_with_live(site: Site) -> None:
+    done = site.twinspark("status", "--ask")
+    assert done.returncode == 2
+    assert "--ask goes with --live" in done.stderr

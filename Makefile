@@ -3,12 +3,12 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 NETWORK_ROLES := preflight peer_ssh cx7_network
-SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval vllm_bench
+SERVICE_ROLES := rdma_verify rdma_verify_nccl uv_env hf_weights vllm_image vllm_serve inspect_eval apply_beside_evaluation vllm_bench
 # On VM hosts. Not a part of `test`: under emulation on two processors they take longer than all the rest. CI runs the first one.
 VM_SCENARIOS := rdma_verify_vm rdma_faults_vm cx7_network_vm cx7_network_manager_vm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test test-wheel lint unit molecule molecule-vm molecule-down lock test-services test-aside
+.PHONY: help setup demo demo-down test test-wheel lint unit molecule molecule-vm molecule-down lock test-services test-aside faults chaos
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ ifdef ROLE
 else
 	@scripts/molecule roles_alone $(NETWORK_ROLES) $(SERVICE_ROLES)
 endif
+
+faults: setup  ## Every fault of the served pair, on a lab of its own, with its times (an hour)
+	@scripts/faults $(ARGS)
+
+chaos: setup  ## A random row of faults for an hour (SEED=1 MINUTES=10)
+	@scripts/faults --chaos $(or $(SEED),$(shell date +%s)) $(MINUTES)
 
 molecule-vm: setup  ## Molecule on VM hosts, with real RDMA, reboots and cut connections; slow without KVM
 	@scripts/molecule-vm $(VM_SCENARIOS)

@@ -19,8 +19,7 @@ options:
   jobs: {description: Names of the long jobs that use the endpoint., type: list, elements: str,
          default: [evaluate, benchmark]}
   interrupt: {description: Whether the owner consents., type: bool, default: false}
-  command: {description: "The command that restarts the pair, for the sentence that says how to consent.", type: str,
-            default: twinspark apply --stage serve}
+  command: {description: "What the owner ran, for the sentence.", type: str, default: twinspark apply --stage serve}
 attributes:
   check_mode: {support: full}
 author: twinspark
@@ -52,7 +51,7 @@ ARGUMENTS: dict[str, Any] = {
     "reasons": {"type": "list", "elements": "dict", "required": True},
     "jobs": {"type": "list", "elements": "str", "default": list(consent.JOBS)},
     "interrupt": {"type": "bool", "default": False},
-    "command": {"type": "str", "default": consent.APPLY},
+    "command": {"type": "str", "default": "twinspark apply --stage serve"},
 }
 RUNNING = ("active", "activating", "reloading")
 
@@ -96,7 +95,8 @@ def main() -> None:
     if module.check_mode:
         module.warn(f"A real run would stop here: {refused}")
         module.exit_json(msg=refused, **result)
-    module.fail_json(msg=f"Stage serve refused: {refused}", **result)
+    who = "Stage serve" if params["command"] == ARGUMENTS["command"]["default"] else f"`{params['command']}`"
+    module.fail_json(msg=f"{who} refused: {refused}", **result)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ description:
     C(/var/lib/twinspark/jobs/NAME/log).
   - A running job of the same digest, and one that has ended well, are left alone. A failed job, or one of another
     digest that has ended, is started anew. A running job of another digest is an error, since it may be hours in.
+  - C(stopped) ends a job that runs and keeps all that it has written; one that has ended keeps its result, too.
+    C(absent) removes its log and its record as well.
 options:
   name: {description: Name of the job., type: str, required: true}
   argv: {description: The command. Never a secret., type: list, elements: str, default: []}
@@ -19,8 +21,8 @@ options:
   user: {description: User that it runs as., type: str, default: root}
   chdir: {description: Working folder., type: str, default: /}
   digest_extra: {description: What else makes it another job., type: str, default: ""}
-  state: {description: Whether it should have been started, or be gone., type: str, choices: [started, absent],
-          default: started}
+  state: {description: "Whether it should have been started, run no more, or be gone.", type: str,
+          choices: [started, stopped, absent], default: started}
   force: {description: Start again even if it has ended well., type: bool, default: false}
 attributes:
   check_mode: {support: full}
@@ -59,7 +61,7 @@ ARGUMENTS: dict[str, Any] = {
     "user": {"type": "str", "default": "root"},
     "chdir": {"type": "str", "default": "/"},
     "digest_extra": {"type": "str", "default": ""},
-    "state": {"type": "str", "choices": ["started", "absent"], "default": "started"},
+    "state": {"type": "str", "choices": ["started", "stopped", "absent"], "default": "started"},
     "force": {"type": "bool", "default": False},
 }
 
@@ -105,6 +107,22 @@ def remove(module: AnsibleModule, name: str, folder: Path) -> None:
     module.exit_json(changed=there, job={"name": name, "state": "absent"})
 
 
+def halt(module: AnsibleModule, name: str, folder: Path) -> None:
+    """Stop the job if it runs. Its record says failed since its start, so the next run starts it again.
+
+    One that has ended is left alone: systemd alone knows what came of it, until somebody asks.
+    """
+    _, out, _ = module.run_command(jobs.show_argv(name))
+    now = jobs.state_of(jobs.properties(out), read_record(folder)).state
+    runs = now == "running"
+    if runs and not module.check_mode:
+        code, out, err = module.run_command(["systemctl", "stop", jobs.unit_of(name)])
+        if code:
+            module.fail_json(msg=f"systemd did not stop the job {name}: {(err or out).strip()}", rc=code)
+        module.run_command(["systemctl", "reset-failed", jobs.unit_of(name)])
+    module.exit_json(changed=runs, job={"name": name, "state": "failed" if runs else now})
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
@@ -118,6 +136,8 @@ def decide(module: AnsibleModule) -> None:
     folder = Path(jobs.JOBS_DIR) / params["name"]
     if params["state"] == "absent":
         remove(module, params["name"], folder)
+    if params["state"] == "stopped":
+        halt(module, params["name"], folder)
     keys = ("name", "argv", "user", "chdir", "environment", "environment_file", "digest_extra")
     try:
         job = jobs.Job(**{key: params[key] for key in keys})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from ansible.module_utils.twinspark.inventory.explain import one_line
@@ -166,9 +166,55 @@ def report(
         typer.echo(path)
 
 
+Override = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STAGE", help="Start although the last proof of this stage failed."),
+]
+
+
+def wanted(place: Place, verb: str, extra: list[str] | None, more: dict[str, Any], how: Options) -> Exit:
+    """Run the playbook of `start` or `restart`."""
+    return verbs.perform(place, [place.playbook(verb)], [], {**precheck.extra_vars(extra or []), **more}, how)
+
+
+@app.command()
+def start(  # noqa: PLR0913, PLR0917 - one parameter an option
+    inventory: Inventory = None,
+    check: Check = False,
+    extra: Extra = None,
+    override: Override = None,
+    verbose: Verbose = 0,
+    ask_become: AskBecome = False,
+) -> None:
+    """Start a pair that was stopped or given up, wait for it, and ask it; changes nothing where it serves."""
+    more = {"twinspark_override": precheck.stages(override)} if override else {}
+    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
+    raise typer.Exit(wanted(Place.find(inventory), "start", extra, more, how))
+
+
+@app.command()
+def restart(  # noqa: PLR0913, PLR0917 - one parameter an option
+    inventory: Inventory = None,
+    check: Check = False,
+    interrupt: Annotated[
+        bool, typer.Option("--interrupt", help="Restart even while requests run or a job is at work.")
+    ] = False,
+    extra: Extra = None,
+    override: Override = None,
+    verbose: Verbose = 0,
+    ask_become: AskBecome = False,
+) -> None:
+    """Take all ranks down and up once, wait for the pair, and ask it a question."""
+    more: dict[str, Any] = {"twinspark_override": precheck.stages(override)} if override else {}
+    if interrupt:
+        more["vllm_serve_interrupt"] = True
+    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
+    raise typer.Exit(wanted(Place.find(inventory), "restart", extra, more, how))
+
+
 @app.command()
 def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None, ask_become: AskBecome = False) -> None:
-    """Stop the service and running jobs on all hosts; `apply` starts them again."""
+    """Stop the service and running jobs on all hosts; `start` starts the pair, `apply` goes on with the jobs."""
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
     how = Options(check, become_password=become_password(ask_become))

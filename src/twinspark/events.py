@@ -41,6 +41,12 @@ class Event:
         return told or bool(self.result.get("changed"))
 
     @property
+    def sentence(self) -> str:
+        """From `res.supervisor.sentence` of a poll: what the pair's supervisor says; empty where it was not asked."""
+        told = self.result.get("supervisor")
+        return str(told.get("sentence") or "") if isinstance(told, Mapping) else ""
+
+    @property
     def progress(self) -> Progress | None:
         """From `res.job.progress` of a poll, when the job reports numbers."""
         job = self.result.get("job")

@@ -24,6 +24,7 @@ STYLES = {
     "end": "cyan",
     "warn": "magenta",
     "job": "dim",
+    "phase": "cyan",
 }
 ICONS = {"waiting": ("·", "dim"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
 
@@ -77,6 +78,8 @@ class Shown:
         if self.state.task:
             hosts = ", ".join(sorted(self.state.hosts.copy()))
             parts.append(Text.assemble(("  ", ""), self.state.task, (f"  [{hosts}]" if hosts else "", "dim")))
+        for host, said in sorted(self.state.phases.copy().items()):
+            parts.append(Text.assemble((f"  {host}: ", "dim"), said))
         for host, (_, progress) in sorted(self.state.jobs.copy().items()):
             row = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=progress.total or 1, completed=progress.done if progress.total else 0, width=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,12 @@ from .exitcodes import OF_KIND, Exit
 
 NO_HOST = "No host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host."
 PROGRESS_EVERY = 20.0  # seconds between two plain lines on the same job
+FIGURE = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing worth a line. `mark` is changed, failed, begin, end, say, diff, warn or job."""
+    """One thing worth a line. `mark` is changed, failed, begin, end, say, diff, warn, job or phase."""
 
     mark: str
     text: str
@@ -46,6 +48,7 @@ class RunState:
     task: str = ""
     hosts: set[str] = field(default_factory=set)
     jobs: dict[str, tuple[str, Progress]] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)  # what the supervisor says, while something waits for the pair
     failures: list[tuple[str, Explained]] = field(default_factory=list)
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
@@ -89,6 +92,7 @@ class RunState:
         return []
 
     def on_runner_on_ok(self, event: Event) -> list[Line]:
+        phase = self.phase(event) if event.host in self.phases else []
         self.finished(event)
         told = [text for text in texts(event.result.get("warnings")) if text not in self.warned]
         self.warned.update(told)
@@ -97,7 +101,7 @@ class RunState:
             message = event.result["msg"]
             said = message if isinstance(message, list) else [message]
             lines += [Line("say", f"{event.host}: {text}") for text in said]
-        return lines + self.noted(event)
+        return phase + lines + self.noted(event)
 
     def on_runner_on_skipped(self, event: Event) -> list[Line]:
         self.finished(event)
@@ -114,13 +118,22 @@ class RunState:
 
     def on_runner_retry(self, event: Event) -> list[Line]:
         if event.progress is None:
-            return []
+            return self.phase(event)
         self.jobs[event.host] = (event.task, event.progress)
         now = self.clock()
         if now - self.said.get(event.host, -PROGRESS_EVERY) < PROGRESS_EVERY:
             return []
         self.said[event.host] = now
         return [Line("job", f"{event.host}: {event.task}: {describe(event.progress)}")]
+
+    def phase(self, event: Event) -> list[Line]:
+        """What the supervisor says; a line where it says something else, of which figures that count on are none."""
+        before, said = self.phases.get(event.host, ""), event.sentence
+        if not said:
+            return []
+        self.phases[event.host] = said
+        same = FIGURE.sub("", said) == FIGURE.sub("", before)
+        return [] if same else [Line("phase", f"{event.host}: {said}")]
 
     def on_runner_on_file_diff(self, event: Event) -> list[Line]:
         return [Line("diff", event.stdout.strip("\r\n"))] if event.stdout.strip() else []
@@ -147,6 +160,7 @@ class RunState:
         """A host is through with the task."""
         self.hosts.discard(event.host)
         self.jobs.pop(event.host, None)
+        self.phases.pop(event.host, None)
         self.said.pop(event.host, None)
 
     def failed(self, event: Event, unreachable: bool) -> list[Line]:

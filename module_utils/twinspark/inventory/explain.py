@@ -24,6 +24,7 @@ ACTIONS = {
     "ansible.builtin.validate_argument_spec": INVENTORY,
     "twinspark_gate": GATE,
     "twinspark_consent": GATE,
+    "twinspark_pair_gate": GATE,
     "twinspark_proof": GATE,
     "twinspark_refusal": GATE,
 }

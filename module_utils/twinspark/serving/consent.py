@@ -8,6 +8,8 @@ from .serve import Reason
 
 # A pair that does not serve has nothing to lose: its restart is a repair.
 FAULTS = ("supervisor",)
+# The owner wants it so, and nothing on a host differs from what it should be.
+WISH = "wish"
 JOBS = {"evaluate": "the evaluation", "benchmark": "the benchmark"}
 
 
@@ -18,6 +20,8 @@ def repairs(reasons: Sequence[Reason]) -> bool:
 
 def told(reasons: Sequence[Reason]) -> str:
     """What is to change, in the order given: `--max-num-seqs: 2 -> 8 on spark1 and spark2`."""
+    if reasons and all(reason.name == WISH for reason in reasons):
+        return reasons[0].desired
     hosts: dict[str, list[str]] = {}
     for reason in reasons:
         hosts.setdefault(f"{reason.name}: {reason.current or 'none'} -> {reason.desired or 'none'}", []).append(
@@ -34,11 +38,13 @@ def interrupted(requests: float | None, jobs: Sequence[str]) -> str:
     return " and ".join(found)
 
 
-APPLY = "twinspark apply --stage serve"
-
-
-def refusal(reasons: Sequence[Reason], requests: float | None, jobs: Sequence[str], command: str = APPLY) -> str:
-    """Why the restart needs the owner's consent; empty where it needs none. command: what consents with --interrupt."""
+def refusal(
+    reasons: Sequence[Reason],
+    requests: float | None,
+    jobs: Sequence[str],
+    command: str = "twinspark apply --stage serve",
+) -> str:
+    """Why the restart needs the owner's consent; empty where it needs none. `command`: what the owner ran."""
     lost = interrupted(requests, jobs)
     if not reasons or repairs(reasons) or not lost:
         return ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .causes import DEATHS, Cause
 from .pair import HostSeen, Known, Limits, Seen, State
-from .serve import GIB
+from .rank import GIB
 
 WEIGHTS = {death.name: death.weight for death in DEATHS}
 

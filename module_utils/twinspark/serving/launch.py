@@ -11,7 +11,7 @@ from typing import Literal
 
 from . import faults
 from .pair import Action, HostSeen, Known, Limits, Seen, Stage, State
-from .serve import GIB
+from .rank import GIB
 
 Stepped = tuple[State, tuple[Action, ...]]
 # Seconds to wait for the logs of ranks that died; without them there is no cause to name, and no more.

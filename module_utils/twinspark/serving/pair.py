@@ -258,4 +258,5 @@ def sentence(state: State, limits: Limits) -> str:
         # A start is counted when the ranks are told to start; before, it is the next one.
         ordered = state.stage in ("workers", "head", "ready")
         told += f" ({state.restarts + (0 if ordered else 1)} of {limits.restarts})"
-    return told + (f", {state.phase}" if state.phase else "") + (f": {state.why}" if state.why else "")
+    phase = f", {state.phase}" if state.phase not in {"", told} else ""
+    return told + phase + (f": {state.why}" if state.why else "")

@@ -12,6 +12,8 @@ from ..proof.json_form import from_json, to_json
 from . import log
 from .causes import Cause
 
+GIB = 1 << 30
+
 SHOW = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "InvocationID",
         "ActiveEnterTimestamp", "UnitFileState")  # fmt: skip
 

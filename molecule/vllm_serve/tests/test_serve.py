@@ -21,10 +21,47 @@ def is_head(host):
     return host.backend.get_hostname() == HEAD
 
 
-def test_the_rank_runs_and_starts_at_boot(host):
+def test_the_rank_runs_and_is_started_by_nothing_but_the_supervisor(host):
     unit = host.service(UNIT)
     assert unit.is_running
-    assert unit.is_enabled
+    shown = host.check_output(f"systemctl show {UNIT} --property=Restart --property=UnitFileState").splitlines()
+    assert sorted(shown) == ["Restart=no", "UnitFileState=static"]
+
+
+def test_the_supervisor_is_at_work_on_the_head_and_starts_at_boot(host, is_head):
+    unit = host.service("twinspark-serve")
+    assert unit.exists == is_head
+    if is_head:
+        assert unit.is_running
+        assert unit.is_enabled
+        # For everybody who may log in: it tells no secret.
+        state = json.loads(host.file("/var/lib/twinspark/serve/state.json").content_string)["state"]
+        assert state["kind"] in ("serving", "busy")
+
+
+def test_the_supervisor_s_key_lies_on_the_head_only_and_is_root_s(host, is_head):
+    with host.sudo():
+        key = host.file("/etc/twinspark/supervisor/ed25519")
+        assert key.exists == is_head
+        if is_head:
+            assert (key.user, key.mode) == ("root", 0o600)
+            assert host.file("/etc/twinspark/supervisor").mode == 0o700
+
+
+def test_the_supervisor_s_user_can_do_four_things_to_this_rank_and_no_other(host, is_head):
+    with host.sudo():
+        hand = host.user("twinspark-serve")
+        assert hand.exists != is_head
+        if is_head:
+            return
+        allowed = host.check_output("sudo -l -U twinspark-serve").partition("NOPASSWD:")[2]
+        commands = [line.strip(" ,\\") for line in allowed.replace(", ", "\n").splitlines() if line.strip(" ,\\")]
+        assert [command.split()[-1] for command in commands] == ["look", "log", "start", "stop"], allowed
+        assert all(" rank --boot-id " in command for command in commands)
+        keys = host.file(f"{hand.home}/.ssh/authorized_keys")
+        assert (keys.user, host.file(hand.home).user) == ("root", "root")
+        line = keys.content_string.splitlines()[-1]
+        assert line.startswith('from="192.168.177.11,192.168.178.11",restrict,command="sudo -n ')
 
 
 def test_the_container_is_what_the_unit_says(host):
@@ -55,12 +92,6 @@ def test_systemd_finds_nothing_wrong_with_the_unit(host):
     assert checked.rc == 0
     assert UNIT not in checked.stdout + checked.stderr
     assert host.check_output(f"systemctl show {UNIT} --property=NeedDaemonReload") == "NeedDaemonReload=no"
-
-
-def test_the_tries_are_bounded(host):
-    shown = host.check_output(f"systemctl show {UNIT} --property=StartLimitBurst --property=Restart")
-    assert "StartLimitBurst=3" in shown
-    assert "Restart=on-failure" in shown
 
 
 def test_the_environment_is_for_root_only(host):

@@ -19,6 +19,8 @@ def lab():
 @pytest.fixture
 def pair(lab):
     """The pair, serving, with no restart counted."""
+    if lab.state()["kind"] in ("given_up", "stopped"):
+        lab.twinspark("apply", "--stage", "serve")
     lab.until("serving", "busy")
     lab.forgive()
     lab.until("serving")

@@ -1,5 +1,6 @@
 """The served pair of a lab, by what its supervisor says, and the ways to harm it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 INVENTORY = os.environ.get("TWINSPARK_INVENTORY", "")
-FOLDER = "/var/lib/twinspark/serve"
+FOLDER, SETTINGS = "/var/lib/twinspark/serve", "/etc/twinspark/serve.json"
 UNIT = "twinspark-vllm.service"
 HEAD, WORKER = "spark1", "spark2"
 ASK = """
@@ -21,6 +22,17 @@ try:
     print(json.load(urllib.request.urlopen(request, timeout=600))["usage"]["completion_tokens"])
 except OSError as error:
     print("error:", error)
+"""
+# Every finished sample of the newest log of an evaluation: question, epoch, Inspect's own ID, right or wrong or null.
+SAMPLES = """
+import glob, json, os
+from inspect_ai.log import read_eval_log
+logs = sorted(glob.glob("/var/lib/twinspark/evaluate/logs/*/*.eval"), key=os.path.getmtime)
+try:
+    log = read_eval_log(logs[-1])
+    print(json.dumps([[s.id, s.epoch, s.uuid, bool(s.scores)] for s in log.samples or [] if not s.error]))
+except Exception as error:
+    print("[]")  # it is being written
 """
 
 
@@ -40,6 +52,68 @@ class Pair:
 
     def twinspark(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self.program, *words], capture_output=True, text=True, check=False)
+
+    def reboot(self, *hosts: str) -> None:
+        """As from inside: systemd shuts down, and the host comes back with another boot ID."""
+        done = self.twinspark("lab", "reboot", "--name", self.lab, *hosts)
+        assert done.returncode == 0, done.stderr
+
+    @contextlib.contextmanager
+    def hanging(self, host: str):
+        """A host that does nothing at all, as one whose kernel hangs: it answers nobody, and forgets nothing."""
+        container = f"ts-{self.lab}-{host}"
+        subprocess.run(["docker", "pause", container], check=True, capture_output=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["docker", "unpause", container], check=True, capture_output=True)
+
+    @contextlib.contextmanager
+    def cut(self, rail: int):
+        """A pulled cable: the worker's end of a rail is down."""
+        self._link(rail, "down")
+        try:
+            yield
+        finally:
+            self._link(rail, "up")
+
+    def _link(self, rail: int, state: str) -> None:
+        interface = self.settings()["hosts"][1]["rails"][rail]["interface"]
+        done = self.twinspark("lab", "link", "--name", self.lab, WORKER, interface, state)
+        assert done.returncode == 0, done.stderr
+
+    def settings(self) -> dict:
+        return json.loads(self.run(HEAD, f"cat {SETTINGS}"))
+
+    @contextlib.contextmanager
+    def limits(self, **changed: float):
+        """The supervisor with other limits."""
+        before = self.settings()
+        self._set({**before, "limits": {**before["limits"], **changed}})
+        try:
+            yield
+        finally:
+            self._set(before)
+
+    def _set(self, settings: dict) -> None:
+        self.run(HEAD, f"cat > {SETTINGS} && systemctl restart twinspark-serve", stdin=json.dumps(settings))
+
+    def available_gib(self, host: str) -> float:
+        return int(self.run(host, "awk '/MemAvailable/ {print $2}' /proc/meminfo")) / (1 << 20)
+
+    @contextlib.contextmanager
+    def hog(self, host: str, gib: int):
+        """Somebody else's process that holds so much memory."""
+        text = f"import time; held = b'x' * ({gib} << 30); print('held', flush=True); time.sleep(3600)"
+        before = self.available_gib(host)
+        self.run(host, f"systemd-run --quiet --unit=hog --collect python3 -c {json.dumps(text)}")
+        try:
+            end = time.monotonic() + 60
+            while self.available_gib(host) > before - gib * 0.8 and time.monotonic() < end:
+                time.sleep(0.5)
+            yield
+        finally:
+            self.run(host, "systemctl stop hog || true")
 
     def document(self) -> dict:
         return json.loads(self.run(HEAD, f"cat {FOLDER}/state.json"))
@@ -76,6 +150,10 @@ class Pair:
 
     def asking(self, tokens: int) -> "Question":
         return Question(self, tokens)
+
+    def samples(self) -> list[list]:
+        """The finished samples of the evaluation at work, or of the last one."""
+        return json.loads(self.run(HEAD, "/opt/twinspark/env/inspect/bin/python -", stdin=SAMPLES))
 
     def forgive(self) -> None:
         """Let the supervisor count from nothing, as after hours of service. It adopts the pair again."""

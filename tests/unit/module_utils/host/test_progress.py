@@ -1,17 +1,11 @@
 """The numbers that a long job writes for whoever polls."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-import zipfile
 
 import pytest
 from ansible.module_utils.twinspark_host import progress as module
 from ansible.module_utils.twinspark_host.progress import SINCE_START, Progress
-
-from tests.support import ROOT
 
 
 @pytest.fixture
@@ -63,21 +57,3 @@ def test_a_disk_without_room_stops_no_job(monkeypatch):
     monkeypatch.setenv("TWINSPARK_JOB_DIR", "/nonexistent")
     with Progress(1, "B") as progress:
         progress.add(1)
-
-
-def test_an_evaluation_counts_its_samples_with_what_the_role_lays_beside_it(tmp_path, read):
-    """The runner as on a host: it and progress.py in one folder, an interpreter that knows nothing else of us."""
-    for file in ("roles/inspect_eval/files/run_eval.py", "module_utils/twinspark_host/progress.py"):
-        (tmp_path / "program").mkdir(exist_ok=True)
-        (tmp_path / "program" / os.path.basename(file)).write_bytes((ROOT / file).read_bytes())
-    log = tmp_path / "made.eval"
-    with zipfile.ZipFile(log, "w") as archive:
-        archive.writestr("samples/1.json", "")
-        archive.writestr("samples/2.json", "")
-    logs = tmp_path / "logs"
-    plan = {"eval": ["cp", str(log), str(logs / "a.eval")], "retry": [], "log_dir": str(logs), "total": 3}
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
-    argv = [sys.executable, "-E", "-s", str(tmp_path / "program/run_eval.py"), str(tmp_path / "plan.json")]
-    assert subprocess.run(argv, cwd="/", check=False).returncode == 0
-    told = read()
-    assert (told["done"], told["total"], told["unit"]) == (2, 3, "samples")

@@ -11,6 +11,7 @@ LIMITS = pair.Limits()
 @pytest.mark.parametrize(
     ("state", "words"),
     [
+        (pair.State(kind="starting", phase="starting", why="asked for by apply"), "starting: asked for by apply"),
         (pair.State(), "stopped"),
         (pair.State(kind="starting", phase="loading weights"), "starting, loading weights"),
         (

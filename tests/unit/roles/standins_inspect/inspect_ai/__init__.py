@@ -1,0 +1,1 @@
+"""A stand-in: the real Inspect is in the lab's scenarios."""

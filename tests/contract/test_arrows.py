@@ -25,7 +25,8 @@ CLOCK = {"now", "utcnow", "today"}
 # rest, and who comes by it through another file.
 VALUES = {
     "__future__", "collections", "configparser", "dataclasses", "datetime", "difflib", "enum", "fnmatch", "hashlib",
-    "ipaddress", "itertools", "json", "math", "pathlib", "re", "shlex", "signal", "statistics", "types", "typing",
+    "ipaddress", "itertools", "json", "math", "pathlib", "re", "shlex", "signal", "stat", "statistics", "types",
+    "typing",
 }  # fmt: skip
 # Where there is none on the host, the one function that reads YAML is not called.
 YAML = {ROOT / "module_utils/twinspark/network/netplan.py": {"yaml"}}

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 from ..proof.json_form import to_json
 from ..proof.values import Proof, sentences
-from .serve import supervisor_verdict
-from .supervised import Supervised
+from .supervised import Supervised, supervisor_verdict
 
 # Where the proof lies that passed, beside the one that failed.
 BEFORE = "serve.before.json"

@@ -126,11 +126,15 @@ class HostSeen:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the engine counts: `work` is the sum of what moves with tokens only; requests that run and that wait."""
+    """What the engine counts: `work` is the sum of what moves with tokens only; requests that run and that wait.
+
+    generated: tokens of answers, of which nothing is decided; null where the engine does not count them.
+    """
 
     work: float
     running: float = 0
     waiting: float = 0
+    generated: float | None = field(default=None, compare=False)
 
     @property
     def held(self) -> float:

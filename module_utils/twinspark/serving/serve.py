@@ -11,7 +11,7 @@ from .argv import RankPlan
 from .canary import Canary
 from .changes import changes
 from .rank import GIB, Memory, Named, Nccl, Rank, Unit
-from .supervised import Supervised
+from .supervised import Supervised, supervisor_verdict
 
 
 def unit_commands(name: str, unit: Unit, state: str, enabled: bool | None) -> list[list[str]]:
@@ -162,18 +162,6 @@ def rdma_verdicts(host: str, nccl: Nccl, hcas: Sequence[str], answers: bool) -> 
             blocks=blocks,
         ),
     ]
-
-
-def supervisor_verdict(says: Supervised) -> Verdict:
-    """Whether the supervisor holds that the pair serves."""
-    return Verdict.told(
-        "supervised pair",
-        says.up,
-        says.sentence,
-        "serving or busy",
-        reason=says.why or f"the supervisor says: {says.sentence}",
-        fix="correct the cause, then `twinspark apply --stage serve` starts the pair with a new count of restarts",
-    )
 
 
 def hand_verdicts(hosts: Sequence[str], says: Supervised) -> list[Verdict]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..proof.json_form import ShapeError, from_json, read
+from ..proof.values import Verdict
 from .pair import DOWN, UP, HostSeen, Kind, State, Wish
 
 SETTLED = (*UP, *DOWN)
@@ -73,3 +74,15 @@ def needs_wish(verb: str, old: Wish, found: Supervised) -> bool:
         return old.verb != "stop"
     # A pair that was given up, after this wish was taken, starts by a new one only.
     return old.verb == "stop" or (found.wish == old.id and found.kind in DOWN)
+
+
+def supervisor_verdict(says: Supervised) -> Verdict:
+    """Whether the supervisor holds that the pair serves."""
+    return Verdict.told(
+        "supervised pair",
+        says.up,
+        says.sentence,
+        "serving or busy",
+        reason=says.why or f"the supervisor says: {says.sentence}",
+        fix="correct the cause, then `twinspark apply --stage serve` starts the pair with a new count of restarts",
+    )

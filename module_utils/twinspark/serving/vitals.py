@@ -13,7 +13,9 @@ from ..inventory.fabric import Rail
 from .pair import Answer, Counters, Process
 
 # Each moves only when the engine has worked on tokens. vLLM before 0.20 has no others under these names.
-WORK = ("vllm:generation_tokens_total", "vllm:prompt_tokens_total", "vllm:iteration_tokens_total_sum")
+GENERATED = "vllm:generation_tokens_total"
+WORK = (GENERATED, "vllm:prompt_tokens_total", "vllm:iteration_tokens_total_sum")
+RUNNING, QUEUED = "vllm:num_requests_running", "vllm:num_requests_waiting"
 DONE = "vllm:request_success_total"
 # The server itself counts these for a client that hung up on an engine that hangs: no sign of life.
 NO_WORK = re.compile(r'finished_reason="(abort|error)"')
@@ -26,7 +28,8 @@ SEGMENT = re.compile(r"(psm_|sem\.mp-|torch_|nccl-|vllm)")
 def counters(text: str) -> Counters | None:
     """From /metrics in Prometheus' text form; None where it has none of the engine's counters."""
     work: list[float] = []
-    requests = {"vllm:num_requests_running": 0.0, "vllm:num_requests_waiting": 0.0}
+    generated: list[float] = []
+    requests = {RUNNING: 0.0, QUEUED: 0.0}
     for line in text.splitlines():
         sample = None if line.startswith("#") else SAMPLE.match(line.strip())
         if not sample:
@@ -42,7 +45,9 @@ def counters(text: str) -> Counters | None:
             requests[name] += value
         elif name in WORK or (name == DONE and not NO_WORK.search(sample["labels"] or "")):
             work.append(value)
-    return Counters(sum(work), *requests.values()) if work else None
+            generated += [value] if name == GENERATED else []
+    tokens = sum(generated) if generated else None
+    return Counters(sum(work), requests[RUNNING], requests[QUEUED], tokens) if work else None
 
 
 def question(model: str, prompt: str) -> dict[str, Any]:

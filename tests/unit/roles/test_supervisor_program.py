@@ -23,6 +23,7 @@ import yaml
 from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.values import Requirement, Verdict
 from ansible.module_utils.twinspark_host.proofs import load
+from prometheus_client.parser import text_string_to_metric_families
 
 STANDINS = Path(__file__).parent / "standins"
 
@@ -320,6 +321,103 @@ def test_a_proof_that_cant_be_failed_is_told_once_and_tried_again(pair, supervis
     passed(folder)
     hand.judge(state)
     assert load(folder, "serve").verdict == "pass"
+
+
+def test_others_see_it_by_a_textfile_that_goes_with_the_supervisor(pair):
+    folder = pair.folder.parent / "collector"
+    folder.mkdir()
+    pair.settings["textfile"] = str(folder)
+    pair.supervise()
+    pair.want("start")
+    pair.until_kind("serving")
+    file = folder / "twinspark.prom"
+    end = time.monotonic() + 20
+    while 'state="serving"} 1' not in file.read_text() and time.monotonic() < end:
+        time.sleep(0.05)
+    families = {family.name: family for family in text_string_to_metric_families(file.read_text())}
+    assert {sample.labels["state"] for sample in families["twinspark_pair_state"].samples if sample.value} == {
+        "serving"
+    }
+    assert families["twinspark_pair_requests_running"].samples[0].value == 0
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in folder.iterdir()] == ["twinspark.prom"]
+    pair.end()
+    assert list(folder.iterdir()) == []
+
+
+def test_tokens_in_a_second_are_those_of_the_last_looks(supervisor):
+    textfile = supervisor("textfile").Textfile("", supervisor("core.twinspark.serving.pair").Limits(), print)
+    found = [textfile.rate(now, tokens) for now, tokens in ((0, 100), (10, 200), (20, 300), (40, 300), (50, 300))]
+    assert found == [None, 10, 10, pytest.approx(100 / 30), 0]
+    # An engine that was started again, and one that does not tell.
+    assert [textfile.rate(51, 5), textfile.rate(52, 7), textfile.rate(53, None), textfile.rate(54, 9)] == [
+        None,
+        2,
+        None,
+        None,
+    ]
+
+
+def test_a_name_in_a_folder_of_somebody_else_s_is_not_followed(supervisor, tmp_path):
+    folder, secret, said = tmp_path / "theirs", tmp_path / "shadow", []
+    folder.mkdir()
+    secret.write_text("root:x")
+    secret.chmod(0o600)
+    values = supervisor("core.twinspark.serving.pair")
+    for name in (".twinspark.prom.new", "twinspark.prom"):
+        (folder / name).symlink_to(secret)
+    textfile = supervisor("textfile").Textfile(str(folder), values.Limits(), said.append)
+    seen = values.Seen(now=1.0, passed=1, hosts=(values.HostSeen(host="a"),))
+    textfile.look(values.State(kind="serving"), seen)
+    assert (secret.read_text(), secret.stat().st_mode & 0o777) == ("root:x", 0o600)
+    assert not (folder / "twinspark.prom").is_symlink()
+    # A folder that has become a link is not written into.
+    (tmp_path / "link").symlink_to(folder)
+    textfile.folder = str(tmp_path / "link")
+    for _ in range(2):
+        textfile.look(values.State(kind="stuck"), seen)
+    assert len(said) == 1
+    assert "can't be written" in said[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a program of root's is needed")
+def test_the_owner_s_program_is_run_once_when_the_pair_is_given_up(pair, tmp_path):
+    told = tmp_path / "told"
+    told.write_text("#!/bin/sh\n")
+    told.chmod(0o755)
+    pair.settings["given_up_hook"] = [str(told), "--urgent"]
+    pair.settings["limits"]["restarts"] = 0
+    (pair.host("spark2") / "die").write_text("3")
+    pair.supervise()
+    pair.want("start")
+    pair.until(lambda state: state["kind"] == "given_up" and not state["stage"])
+    calls = pair.host("spark1") / "hook-calls"
+    end = time.monotonic() + 20
+    while not calls.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    (call,) = calls.read_text().splitlines()
+    assert call.endswith(f"-- {told} --urgent")
+    assert "--property=DynamicUser=yes" in call
+    assert "TWINSPARK_REASON=0 restarts since the last 6 h of service did not help; last: the rank on spark2" in call
+    pair.until(lambda _: "for the pair that was given up: Main process exited, status=7" in pair.journal)
+    # The next supervisor knows that it was run.
+    pair.end()
+    pair.supervise()
+    pair.until(lambda state: state["kind"] == "given_up")
+    time.sleep(1)
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_a_program_that_others_could_replace_is_not_run(supervisor, tmp_path):
+    hook, values, said = supervisor("hook"), supervisor("core.twinspark.serving.pair"), []
+    (tmp_path / "told").write_text("#!/bin/sh\n")
+    (tmp_path / "told").chmod(0o777)
+    for program in (str(tmp_path / "told"), str(tmp_path / "none"), "told"):
+        hook.Hook([program], "spark1", str(tmp_path), said.append).run(values.State(kind="given_up"))
+    assert len(said) == 6  # each when it begins and when it would run
+    assert "others than root can write to" in said[1] or "is not root's" in said[1]
+    assert "none: No such file or directory" in said[3]
+    assert "told is no absolute path" in said[5]
 
 
 def test_what_the_role_installs_is_all_that_the_program_imports(root, tmp_path):

@@ -22,7 +22,8 @@ class Settings:
     url: of the engine itself, on loopback. key_file: environment file with VLLM_API_KEY, or empty. folder: where the
     state is kept and the wish is read. runtime: for what need not outlive a boot. look_seconds: between two looks in
     service, launch_seconds: while the pair starts or stops. boot_id_path: where the kernel tells one boot from another.
-    proofs_dir: where the serve proof is, which fails when the pair is given up; empty for none.
+    proofs_dir: where the serve proof is, which fails when the pair is given up; empty for none. textfile: folder of
+    node_exporter's textfile collector, empty for none. given_up_hook: argv of a program that is run once then.
     """
 
     hosts: tuple[Host, ...]
@@ -39,6 +40,8 @@ class Settings:
     launch_seconds: float = 2
     boot_id_path: str = BOOT_ID
     proofs_dir: str = ""
+    textfile: str = ""
+    given_up_hook: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.hosts:

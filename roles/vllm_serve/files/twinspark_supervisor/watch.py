@@ -18,11 +18,13 @@ from commands import run, together
 from core.twinspark.serving.pair import UP, Action, Counters, HostSeen, Log, Seen, State, sentence
 from core.twinspark.serving.supervisor import step
 from endpoint import Endpoint
+from hook import Hook
 from memory import Memory
 from notify import notify
 from peers import Ranks
 from proof import Proofs
 from settings import Settings
+from textfile import Textfile
 
 # Longer than any hand takes; what is not back by then is not known in this look.
 LOOKS_SECONDS = 60.0
@@ -45,6 +47,8 @@ class Supervisor:
         self.memory = Memory(settings.folder, settings.limits, say)
         self.ranks, self.endpoint = Ranks(settings, say), Endpoint(settings)
         self.proofs = Proofs(settings.proofs_dir, settings.limits, say)
+        self.textfile = Textfile(settings.textfile, settings.limits, say)
+        self.hook = Hook(settings.given_up_hook, settings.hosts[0].host, settings.folder, say)
         self.over = threading.Event()
         self.logs: dict[str, Log] = {}
         self.looked: float | None = None
@@ -67,6 +71,7 @@ class Supervisor:
                 state = self.once(state)
                 calm = state.kind in UP or (not state.stage and state.kind != "stuck")
                 self.over.wait(self.settings.look_seconds if calm else self.settings.launch_seconds)
+            self.textfile.end()
             self.memory.keep(self.farewell(state))
 
     def end(self, number: int, frame: FrameType | None) -> None:
@@ -89,6 +94,8 @@ class Supervisor:
             self.written = time.monotonic()
         self.tell(state)
         self.proofs.judge(state)
+        self.hook.given_up(state)
+        self.textfile.look(state, seen)
         self.act(actions)
         notify(f"WATCHDOG=1\nSTATUS={self.words(state)}")
         return state

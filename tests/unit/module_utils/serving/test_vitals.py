@@ -27,6 +27,7 @@ vllm:iteration_tokens_total_sum{engine="0",model_name="deepseek-v4-flash"} 12558
 
 def test_what_moves_with_tokens_only_is_counted():
     assert vitals.counters(METRICS) == Counters(1166 + 11392 + 46 + 12558, 2, 1)
+    assert vitals.counters(METRICS).generated == 11392
     assert vitals.counters(METRICS).held == 3
 
 

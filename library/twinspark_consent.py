@@ -41,7 +41,7 @@ import urllib.request
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.twinspark.proof.jobs import properties, unit_of
+from ansible.module_utils.twinspark.proof import jobs
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, read
 from ansible.module_utils.twinspark.serving import consent, vitals
 from ansible.module_utils.twinspark.serving.serve import Reason
@@ -51,9 +51,8 @@ ARGUMENTS: dict[str, Any] = {
     "reasons": {"type": "list", "elements": "dict", "required": True},
     "jobs": {"type": "list", "elements": "str", "default": list(consent.JOBS)},
     "interrupt": {"type": "bool", "default": False},
-    "command": {"type": "str", "default": "twinspark apply --stage serve"},
+    "command": {"type": "str", "default": consent.APPLY},
 }
-RUNNING = ("active", "activating", "reloading")
 
 
 def requests(url: str) -> float | None:
@@ -66,13 +65,13 @@ def requests(url: str) -> float | None:
     return found.held if found else None
 
 
-def running(module: AnsibleModule, jobs: list[str]) -> list[str]:
-    """Which of the jobs run."""
+def running(module: AnsibleModule, names: list[str]) -> list[str]:
+    """Which of the jobs run. One that has ended is there until an apply reads what came of it, and loses nothing."""
     found = []
-    for job in jobs:
-        _, out, _ = module.run_command(["systemctl", "show", unit_of(job), "--property=ActiveState"])
-        if properties(out).get("ActiveState") in RUNNING:
-            found.append(job)
+    for name in names:
+        _, out, _ = module.run_command(jobs.show_argv(name))
+        if jobs.state_of(jobs.properties(out), jobs.Recorded()).state == "running":
+            found.append(name)
     return found
 
 

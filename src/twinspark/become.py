@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .precheck import UsageError
+from .errors import UsageError
 
 AskBecome = Annotated[
     bool, typer.Option("--ask-become-pass", "-K", help="Ask for the password that sudo on the hosts wants.")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from ansible.module_utils.twinspark.inventory.explain import one_line
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
-from . import __version__, paths, precheck, rdma_cli, verbs
+from . import __version__, pair_cli, paths
 from .become import AskBecome, become_password
+from .errors import UsageError
 from .exitcodes import Exit, table
-from .init_cli import init
+from .options import Check, Extra, Inventory, Verbose
 from .paths import PathError
-from .verbs import Options, Place
+from .place import Options, Place
 
 EPILOG = "Exit codes:\n\n" + "\n\n".join(table().splitlines())
 
@@ -32,22 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Inventory = Annotated[
-    str | None,
-    typer.Option(
-        "-i",
-        "--inventory",
-        metavar="PATH",
-        help="Inventory; else $TWINSPARK_INVENTORY, else inventory/hosts.yml here or above, or of the checkout.",
-    ),
-]
-Extra = Annotated[
-    list[str] | None, typer.Option("-e", "--extra-vars", metavar="NAME=VALUE", help="Set a variable; no secrets.")
-]
-Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="More of Ansible's own words in the run's records.")
-]
-Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; tell what would change.")]
 Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what changes in files.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
@@ -61,8 +45,10 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 def choose(line: list[str], named: list[str], from_: str | None, to: str | None) -> list[str]:
     """The stages to run; none stands for the whole line."""
+    from . import precheck
+
     if named and (from_ or to):
-        raise precheck.UsageError("--stage excludes --from and --to")
+        raise UsageError("--stage excludes --from and --to")
     if not (from_ or to):
         return precheck.stages(named)
     whole = [stage for stage in STAGES if stage in line or stage in {from_, to}]
@@ -70,7 +56,7 @@ def choose(line: list[str], named: list[str], from_: str | None, to: str | None)
         precheck.stages([bound] if bound else [])
     chosen = whole[whole.index(from_) if from_ else 0 : whole.index(to) + 1 if to else None]
     if not chosen:
-        raise precheck.UsageError(f"{to} comes before {from_}, so nothing is left to do")
+        raise UsageError(f"{to} comes before {from_}, so nothing is left to do")
     return chosen
 
 
@@ -101,6 +87,8 @@ def apply(  # noqa: PLR0913, PLR0917 - one parameter an option
     ask_become: AskBecome = False,
 ) -> None:
     """Bring the hosts to what the inventory says, stage after stage; a second run changes nothing."""
+    from . import precheck, verbs
+
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
     if override:
@@ -124,8 +112,10 @@ def ask(
     ask_become: AskBecome = False,
 ) -> None:
     """Ask the served model one question; prints the answer."""
+    from . import verbs
+
     if not question.strip():
-        raise precheck.UsageError("no question was asked: put it in quotes after `twinspark ask`")
+        raise UsageError("no question was asked: put it in quotes after `twinspark ask`")
     raise typer.Exit(verbs.ask(Place.find(inventory), question, max_tokens, become_password(ask_become)))
 
 
@@ -138,15 +128,24 @@ def status(
     ] = False,
     ask_become: AskBecome = False,
 ) -> None:
-    """Tell each stage's proof: verdict, when, and whether it still holds."""
-    from . import status as module
+    """Tell the state of the pair, and each stage's proof: verdict, when, and whether it still holds."""
+    from .pair import Look
 
     place = Place.find(inventory)
     code = Exit.OK
     if live:
+        from . import verbs
+
         how = Options(become_password=become_password(ask_become))
         code = verbs.perform(place, [place.playbook("status")], [], {}, how)
-    module.show(module.rows(place.proofs), as_json=as_json)
+    look = Look(place)  # on its way while the proofs are read
+    try:
+        from . import status as module
+
+        rows = module.rows(place.proofs)
+        module.show(rows, as_json=as_json, pair=look.end())
+    finally:
+        look.kill()
     raise typer.Exit(code)
 
 
@@ -166,59 +165,22 @@ def report(
         typer.echo(path)
 
 
-Override = Annotated[
-    list[str] | None,
-    typer.Option(metavar="STAGE", help="Start although the last proof of this stage failed."),
-]
-
-
-def wanted(place: Place, verb: str, extra: list[str] | None, more: dict[str, Any], how: Options) -> Exit:
-    """Run the playbook of `start` or `restart`."""
-    return verbs.perform(place, [place.playbook(verb)], [], {**precheck.extra_vars(extra or []), **more}, how)
-
-
-@app.command()
-def start(  # noqa: PLR0913, PLR0917 - one parameter an option
-    inventory: Inventory = None,
-    check: Check = False,
-    extra: Extra = None,
-    override: Override = None,
-    verbose: Verbose = 0,
-    ask_become: AskBecome = False,
-) -> None:
-    """Start a pair that was stopped or given up, wait for it, and ask it; changes nothing where it serves."""
-    more = {"twinspark_override": precheck.stages(override)} if override else {}
-    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
-    raise typer.Exit(wanted(Place.find(inventory), "start", extra, more, how))
-
-
-@app.command()
-def restart(  # noqa: PLR0913, PLR0917 - one parameter an option
-    inventory: Inventory = None,
-    check: Check = False,
-    interrupt: Annotated[
-        bool, typer.Option("--interrupt", help="Restart even while requests run or a job is at work.")
-    ] = False,
-    extra: Extra = None,
-    override: Override = None,
-    verbose: Verbose = 0,
-    ask_become: AskBecome = False,
-) -> None:
-    """Take all ranks down and up once, wait for the pair, and ask it a question."""
-    more: dict[str, Any] = {"twinspark_override": precheck.stages(override)} if override else {}
-    if interrupt:
-        more["vllm_serve_interrupt"] = True
-    how = Options(check, verbosity=verbose, become_password=become_password(ask_become))
-    raise typer.Exit(wanted(Place.find(inventory), "restart", extra, more, how))
+app.command()(pair_cli.start)
+app.command()(pair_cli.restart)
 
 
 @app.command()
 def stop(inventory: Inventory = None, check: Check = False, extra: Extra = None, ask_become: AskBecome = False) -> None:
     """Stop the service and running jobs on all hosts; `start` starts the pair, `apply` goes on with the jobs."""
+    from . import precheck, verbs
+
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
     how = Options(check, become_password=become_password(ask_become))
     raise typer.Exit(verbs.perform(place, [place.playbook("stop")], [], variables, how))
+
+
+app.command()(pair_cli.logs)
 
 
 @app.command()
@@ -232,6 +194,8 @@ def rollback(
     ask_become: AskBecome = False,
 ) -> None:
     """Serve by the image, weights and flags that passed before, without building; the settings stay."""
+    from . import precheck, verbs
+
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
     if interrupt:
@@ -243,6 +207,8 @@ def rollback(
 @app.command()
 def verify(inventory: Inventory = None, extra: Extra = None, ask_become: AskBecome = False) -> None:
     """Hash every byte of the weights again on every host; repairs nothing."""
+    from . import precheck, verbs
+
     place = Place.find(inventory)
     variables = precheck.extra_vars(extra or [])
     how = Options(become_password=become_password(ask_become))
@@ -259,12 +225,12 @@ def uninstall(  # noqa: PLR0913, PLR0917 - one parameter an option
     ask_become: AskBecome = False,
 ) -> None:
     """Give back what was there before; asks first."""
+    from . import precheck, verbs
+
     place = Place.find(inventory)
     if not (yes or check):
         if not sys.stdin.isatty():
-            raise precheck.UsageError(
-                "uninstall takes things away from the hosts: say --yes to consent, or --check to look"
-            )
+            raise UsageError("uninstall takes things away from the hosts: say --yes to consent, or --check to look")
         typer.confirm(f"Take away from every host of {place.inventory} what twinspark put there?", abort=True)
     variables = precheck.extra_vars(extra or [])
     how = Options(check, diff, become_password=become_password(ask_become))
@@ -279,7 +245,7 @@ def path() -> None:
 
 def no_lab() -> None:
     """The lab comes with a checkout."""
-    raise precheck.UsageError("The lab comes with a checkout of twinspark: run this inside one")
+    raise UsageError("The lab comes with a checkout of twinspark: run this inside one")
 
 
 def offer_lab(to: typer.Typer) -> None:
@@ -293,16 +259,43 @@ def offer_lab(to: typer.Typer) -> None:
     to.add_typer(importlib.import_module("twinspark_lab.cli").app, name="lab")
 
 
-app.add_typer(rdma_cli.app, name="rdma")
-app.command()(init)
+def offer_rdma(to: typer.Typer) -> None:
+    """`twinspark rdma`."""
+    from . import rdma_cli
+
+    to.add_typer(rdma_cli.app, name="rdma")
+
+
+def offer_init(to: typer.Typer) -> None:
+    """`twinspark init`."""
+    from .init_cli import init
+
+    to.command()(init)
+
+
+# What brings half of the code with it is imported for its own sake only, and for a list of all verbs.
+OFFERS = {"rdma": offer_rdma, "init": offer_init, "lab": offer_lab}
+
+
+def offer(to: typer.Typer, words: list[str]) -> None:
+    """Add to the verbs those that the words on the command line may be about."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    at_hand = {command.name or command.callback.__name__ for command in to.registered_commands if command.callback}
+    for name, add in OFFERS.items():
+        if verb == name or verb not in (*at_hand, *OFFERS):
+            add(to)
 
 
 def main() -> None:
     """Entry point: every end is an exit code of the table, and one sentence where it is not 0."""
     try:
-        offer_lab(app)
+        offer(app, sys.argv[1:])
         app()
-    except (precheck.UsageError, PathError) as error:
+    except (UsageError, PathError) as error:
+        from ansible.module_utils.twinspark.inventory.explain import one_line
+
+        from . import verbs
+
         verbs.tell(one_line(str(error)))
         sys.exit(Exit.USAGE)
     except KeyboardInterrupt:

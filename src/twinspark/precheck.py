@@ -17,15 +17,14 @@ from ansible.module_utils.twinspark.inventory.rules import did_you_mean
 from ansible.module_utils.twinspark.inventory.secret_names import named_in, secret_names
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
+from .errors import UsageError
 from .runstate import NO_HOST
+
+__all__ = ["UsageError", "extra_vars", "inventory", "stages"]
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
 UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
-
-
-class UsageError(ValueError):
-    """The owner asked for something that can't be; the message is one sentence with its fix."""
 
 
 def stages(names: Sequence[str]) -> list[str]:
@@ -65,18 +64,19 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def inventory(path: Path, project: Path) -> None:
+def inventory(path: Path, project: Path) -> dict[str, Any]:
     """Ansible itself must be able to read all of the inventory for some host; what it says is told in one sentence. And
-    there must be a host: a play over none does nothing, and Ansible calls that a success.
+    there must be a host: a play over none does nothing, and Ansible calls that a success. Gives what Ansible lists.
 
     It knows every format and what wins. ansible.cfg has it refuse a key that is set twice and a file that does not
     parse. What the hosts of sparks have in the end, the first task of every playbook judges.
     """
     said, listed = read_by_ansible(["-i", str(path), "--list"], project)
     if not said:
-        if not has_hosts(json.loads(listed), "sparks"):
+        groups: dict[str, Any] = json.loads(listed)
+        if not has_hosts(groups, "sparks"):
             raise UsageError(NO_HOST)
-        return
+        return groups
     trouble = inventory_trouble(said)
     for file in [] if trouble.file else variable_files(path):  # Ansible does not say which of them it was
         again = inventory_trouble(read_by_ansible(["-i", "localhost,", "--list", "-e", f"@{file}"], project)[0])

@@ -16,6 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .pair import PairState
+
+SCHEMA = 2  # of --json; the first was a list of the stages
 STYLES = {"pass": "green", "fail": "bold red", "stale": "yellow", "missing": "dim", "unreadable": "bold red"}
 
 LOG_WIDTH = 160  # columns of the table where there is no terminal to ask
@@ -80,14 +83,16 @@ def age(written: str, now: datetime) -> float | None:
     return max(0.0, (now - then).total_seconds())
 
 
-def show(found: Sequence[Row], *, as_json: bool, console: Console | None = None) -> None:
-    """A table for people, a JSON list for machines."""
+def show(found: Sequence[Row], *, as_json: bool, pair: PairState, console: Console | None = None) -> None:
+    """The pair in a line and a table for people, a JSON object (`schema`, `pair`, `stages`) for machines."""
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     if as_json:
-        console.out(json.dumps([asdict(entry) for entry in found], indent=2), highlight=False)
+        document = {"schema": SCHEMA, "pair": asdict(pair), "stages": [asdict(entry) for entry in found]}
+        console.out(json.dumps(document, indent=2), highlight=False)
         return
+    console.print(f"pair: {pair.line}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("stage", "proof", "made", "age", "remarks"):
         table.add_column(heading, overflow="fold")

@@ -38,13 +38,11 @@ def interrupted(requests: float | None, jobs: Sequence[str]) -> str:
     return " and ".join(found)
 
 
-def refusal(
-    reasons: Sequence[Reason],
-    requests: float | None,
-    jobs: Sequence[str],
-    command: str = "twinspark apply --stage serve",
-) -> str:
-    """Why the restart needs the owner's consent; empty where it needs none. `command`: what the owner ran."""
+APPLY = "twinspark apply --stage serve"
+
+
+def refusal(reasons: Sequence[Reason], requests: float | None, jobs: Sequence[str], command: str = APPLY) -> str:
+    """Why the restart needs the owner's consent; empty where it needs none. command: what consents with --interrupt."""
     lost = interrupted(requests, jobs)
     if not reasons or repairs(reasons) or not lost:
         return ""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.lab.vllm_serve.pairlab import HEAD, WORKER
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 FLAG = "--max-num-seqs"
 
 

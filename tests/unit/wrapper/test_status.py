@@ -11,8 +11,10 @@ from ansible.module_utils.twinspark.proof.values import Proof
 from rich.console import Console
 
 from twinspark import report, status
+from twinspark.pair import PairState
 
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
+SERVING = PairState("serving", "serving", "spark1", since=1.0, seconds=3600.0, restarts=0)
 FAILED = {
     "verdicts": [
         {"name": "write_bw", "ok": False, "measured": 13e9, "required": 90e9, "unit": "bit/s", "fix": "reboot"}
@@ -68,13 +70,16 @@ def test_a_proof_that_lacks_a_part_is_told_and_breaks_nothing(
 def test_simulated_and_overridden_are_said(tmp_path: Path, proof_files: Callable[..., None]) -> None:
     proof_files(tmp_path, "preflight", preflight={"simulated": ["a stand-in"], "overrides": ["network"]})
     console = Console(width=200, record=True, file=(tmp_path / "out").open("w"))
-    status.show(status.rows(tmp_path, NOW), as_json=False, console=console)
+    status.show(status.rows(tmp_path, NOW), as_json=False, pair=SERVING, console=console)
+    assert console.export_text(clear=False).splitlines()[0] == "pair: serving; for 1 h 00 min"
     assert "simulated; OVERRIDDEN: network" in console.export_text()
 
 
 def test_json_is_for_machines(tmp_path: Path, proof_files: Callable[..., None]) -> None:
     proof_files(tmp_path, "preflight")
     console = Console(width=20, record=True, file=(tmp_path / "out").open("w"))
-    status.show(status.rows(tmp_path, NOW), as_json=True, console=console)
-    first = json.loads(console.export_text())[0]
+    status.show(status.rows(tmp_path, NOW), as_json=True, pair=SERVING, console=console)
+    document = json.loads(console.export_text())
+    assert (document["schema"], document["pair"]["state"], document["pair"]["seconds"]) == (2, "serving", 3600)
+    first = document["stages"][0]
     assert (first["stage"], first["state"], first["age_seconds"]) == ("preflight", "pass", 1800.0)

@@ -3,6 +3,7 @@
 `make test` plays those that are not marked `long`; `make faults` plays all.
 """
 
+import json
 import subprocess
 import time
 
@@ -228,7 +229,16 @@ def test_too_many_faults_end_in_words_and_an_apply_starts_anew(pair):
     time.sleep(5)
     for host in (HEAD, WORKER):
         assert pair.run(host, f"systemctl is-active {UNIT} || true") in ("inactive", "failed")
+    # What passed before does not hold any more, for status and for the next gate, and is kept.
+    folder = "/var/lib/twinspark/proofs"
+    proof = json.loads(pair.run(HEAD, f"cat {folder}/serve.json"))
+    assert proof["verdict"] == "fail"
+    assert state["why"] in proof["reasons"][0]
+    assert json.loads(pair.run(HEAD, f"cat {folder}/serve.before.json"))["verdict"] == "pass"
+    refused = pair.twinspark("apply", "--stage", "evaluate")
+    assert refused.returncode == 3, refused.stdout + refused.stderr
     done = pair.twinspark("apply", "--stage", "serve")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(pair.run(HEAD, f"cat {folder}/serve.json"))["verdict"] == "pass"
     assert "supervisor: given_up -> serving on spark1" in done.stdout
     assert pair.until("serving", "busy")["restarts"] == 0

@@ -144,7 +144,7 @@ def status(
     place = Place.find(inventory)
     code = Exit.OK
     if live:
-        how = Options(become_password=become_password(ask_become))
+        how = Options(aside=as_json, become_password=become_password(ask_become))
         code = verbs.perform(place, [place.playbook("status")], [], {}, how)
     module.show(module.rows(place.proofs), as_json=as_json)
     raise typer.Exit(code)

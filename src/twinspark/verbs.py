@@ -76,6 +76,7 @@ class Options:
     verbosity: int = 0
     expect_unchanged: bool = False
     become_password: str = field(default="", repr=False)
+    aside: bool = False  # progress on stderr, where stdout is for a machine
 
 
 def site_stages(content: Path) -> list[str]:
@@ -104,7 +105,8 @@ def perform(
     state = RunState(
         {stage: StageState() for stage in stages}, stage_of_plays(place.content), login_of=cache(place.login_of)
     )
-    shown = display(state, console)
+    out = complaints if how.aside else console
+    shown = display(state, out)
     order = Order(
         content=place.content,
         workdir=place.workdir,
@@ -118,7 +120,7 @@ def perform(
     )
     with shown.showing():
         outcome = run(order, shown.take)
-    code = conclude(state, outcome)
+    code = conclude(state, outcome, out)
     if code == Exit.OK and how.expect_unchanged and state.changed:
         tell(f"{state.changed} tasks {'would change' if how.check else 'changed'} something, and nothing should.")
         return Exit.CHANGED
@@ -149,13 +151,13 @@ def ask(place: Place, question: str, max_tokens: int, become_password: str) -> E
     if outcome.rc == 0 and answers:
         console.out(answers[-1], highlight=False)
         return Exit.OK
-    return conclude(state, outcome, shown=False)
+    return conclude(state, outcome, None)
 
 
-def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
-    """The recap, then what stopped the run, and the exit code."""
-    if shown:
-        recap(state, console)
+def conclude(state: RunState, outcome: Outcome, out: Console | None) -> Exit:
+    """The recap on *out*, if any, then what stopped the run, and the exit code."""
+    if out:
+        recap(state, out)
     code = state.exit(outcome.rc, outcome.interrupted)
     if code == Exit.OK:
         return code

@@ -11,7 +11,8 @@ description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
     variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
-    numbers that are none, settings of a wrong type, rails that can't work, secrets in a job's environment, and
+    numbers that are none, settings of a wrong type or out of their range,
+      variables that are a role's own, rails that can't work, secrets in a job's environment, and
     whatever would let in a host whose key nobody has compared.
 options:
   addresses:
@@ -29,6 +30,16 @@ options:
     default: []
   more_variables:
     description: Names of all variables that the task sees, those of its play and of its role among them.
+    type: list
+    elements: str
+    default: []
+  owner_variables:
+    description: Names of the variables that the inventory, the files beside it and the command line set.
+    type: list
+    elements: str
+    default: []
+  remarks:
+    description: What in the inventory and the files beside it has no effect, as sentences; each becomes a warning.
     type: list
     elements: str
     default: []
@@ -66,7 +77,9 @@ options:
     elements: str
     default: []
   wrong:
-    description: Settings of a wrong type, as the clauses of the filter C(twinspark_wrong). Never the values, as above.
+    description:
+      - Settings of a wrong type or out of their range, as the clauses of the filter C(twinspark_wrong). Never what
+        could be a secret.
     type: list
     elements: str
     default: []
@@ -130,6 +143,8 @@ ARGUMENTS: dict[str, Any] = {
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
     "more_variables": {"type": "list", "elements": "str", "default": []},
+    "owner_variables": {"type": "list", "elements": "str", "default": []},
+    "remarks": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
@@ -160,6 +175,8 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     given = dict(module.params)
     content, profiles = Path(given.pop("content_dir")), given.pop("profile_dirs")
+    for remark in given.pop("remarks"):
+        module.warn(remark)
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
         known = known_names(content, tuple(profiles))

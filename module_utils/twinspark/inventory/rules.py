@@ -83,13 +83,14 @@ class Inventory:
 
     `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
     host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned, `wrong` those of
-    settings.wrong. `client_environment` names the variables, never their values, in each host's
-    hf_weights_client_environment.
+    settings.wrong. `owner_variables` are those that somebody set, and no task. `client_environment` names the
+    variables, never their values, in each host's hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
     rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variables: Collection[str] = ()
+    owner_variables: Collection[str] = ()
     profile: str = ""
     override: Sequence[str] = ()
     left_out: Sequence[str] = ()
@@ -126,7 +127,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
-    found += misspelt(inventory.variables, known)
+    found += [*misspelt(inventory.variables, known), *internal(inventory.owner_variables, known)]
     found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
     return [*found, *inventory.wrong]
 
@@ -289,6 +290,20 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
             found.append(f"the variable {name} {nothing}: {meant}")
         elif ours:
             found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
+    return found
+
+
+def internal(variables: Collection[str], known: Known) -> list[str]:
+    """Variables of a role for itself that somebody set: the role's own value wins in silence, or the role breaks."""
+    found = []
+    public = [name for name in known.variables if not name.startswith("_")]
+    for name in sorted(variables):
+        bare = name.removeprefix("__")
+        if bare == name or not is_ours(bare, known.roles):
+            continue
+        near = difflib.get_close_matches(bare, public, n=1, cutoff=OURS)
+        fix = f"did you mean {near[0]}?" if near else "remove it"
+        found.append(f"the variable {name} is a role's own and can't be set: {fix}")
     return found
 
 

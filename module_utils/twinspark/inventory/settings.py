@@ -1,4 +1,4 @@
-"""Whether a setting has the type that its role's argument specs give it, in plain words. Pure.
+"""Whether a setting has the type and is in the range that its role's argument specs give it, in plain words. Pure.
 
 Types are taken as Ansible's own validation takes them, whose functions are given. It would refuse the same values, but
 only when the role starts, which can be an hour after the first change, and with the names of Python's classes.
@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from .ranges import Range
 
 # By type, functions that give a value as that type, or raise TypeError or ValueError.
 type Validators = Mapping[str, Callable[[Any], Any]]
@@ -53,21 +55,23 @@ class Spec:
     required: bool = False
     choices: tuple[Any, ...] = ()
     options: Mapping[str, Spec] = field(default_factory=dict)
+    range: Range | None = None
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
-        """From meta/argument_specs.yml; description and default are passed over."""
+        """From meta/argument_specs.yml; default and description, but for the range in it, are passed over."""
         return cls(
             type=str(given.get("type", "str")),
             elements=str(given.get("elements", "")),
             required=bool(given.get("required", False)),
             choices=tuple(given.get("choices") or ()),
             options={name: Spec.from_json(spec or {}) for name, spec in (given.get("options") or {}).items()},
+            range=Range.of(given),
         )
 
     def entry(self) -> Spec:
         """What each entry of a list must be."""
-        return Spec(self.elements or "raw", choices=self.choices, options=self.options)
+        return Spec(self.elements or "raw", choices=self.choices, options=self.options, range=self.range)
 
 
 def wrong(name: str, value: Any, spec: Spec, validators: Validators) -> Iterator[str]:
@@ -87,6 +91,8 @@ def wrong(name: str, value: Any, spec: Spec, validators: Validators) -> Iterator
         yield from _parts(name.rstrip(","), taken, spec.options, validators)
     elif spec.choices and taken not in spec.choices:
         yield f"{name} must be one of {', '.join(map(str, spec.choices))}, is {taken!r}"
+    elif spec.range and isinstance(taken, int | float) and not spec.range.holds(taken):
+        yield f"{name} must be {spec.range}, is {said(value, spec.type)}"
 
 
 def _parts(name: str, value: Mapping[str, Any], options: Mapping[str, Spec], validators: Validators) -> Iterator[str]:

@@ -24,6 +24,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "ports": {"type": "list", "elements": "int"},
     "tests": {"type": "list", "elements": "str", "choices": ["write_bw", "write_lat"]},
     "anything": {"type": "raw"},
+    "share": {"type": "float", "description": ["A share.", "Range: 0 to 1."]},
+    "many": {"type": "list", "elements": "int", "description": ["Counts.", "Range: 1 or more."]},
 }
 REFUSED = [
     ("gbit", "many", "gbit must be a number, is 'many'", "gbit must be a number, is a text"),
@@ -71,6 +73,22 @@ def test_what_ansible_refuses_is_refused_in_plain_words(name: str, value: Any, e
 def test_what_ansible_takes_is_taken(name: str, value: Any) -> None:
     assert list(wrong(name, value, Spec.from_json(SPECS[name]), VALIDATORS)) == []
     assert ArgumentSpecValidator({name: SPECS[name]}).validate({name: value}).error_messages == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("share", 1, []),
+        ("share", -5, ["share must be from 0 to 1, is -5"]),
+        ("share", "1.5", ["share must be from 0 to 1, is '1.5'"]),
+        ("share", float("nan"), ["share must be from 0 to 1, is nan"]),
+        ("share", None, []),
+        ("many", [3, 0], ["many, entry 2, must be at least 1, is 0"]),
+    ],
+)
+def test_a_number_out_of_its_range_is_told(name: str, value: Any, said: list[str]) -> None:
+    """Which Ansible's own specs can't express."""
+    assert list(wrong(name, value, Spec.from_json(SPECS[name]), VALIDATORS)) == said
 
 
 def test_an_inventory_that_sets_nothing_is_remarked_on() -> None:

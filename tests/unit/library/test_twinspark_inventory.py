@@ -92,9 +92,9 @@ def play(
                 "{preflight_known_bad: [{what: kernal, pattern: 7*, reason: x, fix: y}, {what: os, patern: 1}]}",
             ],
             "twinspark: preflight_known_bad (set by -e), entry 1: what must be one of os, kernel, driver, "
-            "nic_firmware, docker, arch, is 'kernal'. Besides, preflight_known_bad (set by -e), entry 2 lacks pattern, reason, fix. "
-            "Besides, preflight_known_bad (set by -e), entry 2 has a key patern: did you mean pattern? Nothing was "
-            "changed.",
+            "nic_firmware, docker, arch, is 'kernal'. Besides, preflight_known_bad (set by -e), entry 2 lacks "
+            "pattern, reason, fix. Besides, preflight_known_bad (set by -e), entry 2 has a key patern: did you mean "
+            "pattern? Nothing was changed.",
         ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],

@@ -73,7 +73,7 @@ class CallbackModule(CallbackBase):
             user=str(told.get("ansible_user", "")),
             port=str(told.get("ansible_port", "")),
         )
-        sentence = explain(failure).sentence
+        sentence = "\n".join(explain(failure).lines)
         if sentence not in self.sentences:
             self.sentences.append(sentence)
 

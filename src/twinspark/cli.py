@@ -49,6 +49,10 @@ Verbose = Annotated[
 ]
 Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; tell what would change.")]
 Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what changes in files.")]
+Proofs = Annotated[
+    Path | None,
+    typer.Option("--proofs", metavar="DIR", help="Read the proofs in this folder, not those of an inventory."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
@@ -136,12 +140,19 @@ def status(
     live: Annotated[
         bool, typer.Option("--live", help="Ask the hosts, too: units, jobs, proofs. Changes nothing.")
     ] = False,
+    proofs: Proofs = None,
     ask_become: AskBecome = False,
 ) -> None:
     """Tell each stage's proof: verdict, when, and whether it still holds."""
     from . import status as module
 
+    if proofs and (live or inventory):
+        raise precheck.UsageError("--proofs excludes --live and --inventory: it asks no host and reads no inventory")
+    if proofs:
+        module.show(module.rows(paths.proofs_in(proofs)), as_json=as_json)
+        return
     place = Place.find(inventory)
+    precheck.inventory(place.inventory, place.content, sealed=not live)
     code = Exit.OK
     if live:
         how = Options(aside=as_json, become_password=become_password(ask_become))
@@ -156,13 +167,22 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for report.html and report.json.")
     ] = None,
+    proofs: Proofs = None,
 ) -> None:
     """Write the report: one HTML page and one JSON file, made from the proofs alone."""
     from . import report as module
 
-    place = Place.find(inventory)
-    folder = output or place.site / "report"
-    for path in module.write(place, folder):
+    if proofs and not output:
+        raise precheck.UsageError("--proofs needs --output, a folder for the report")
+    if proofs and inventory:
+        raise precheck.UsageError("--proofs excludes --inventory: it reads none")
+    if proofs and output:
+        content, found, folder = paths.content_dir(), paths.proofs_in(proofs), output
+    else:
+        place = Place.find(inventory)
+        precheck.inventory(place.inventory, place.content, sealed=True)
+        content, found, folder = place.content, place.proofs, output or place.site / "report"
+    for path in module.write(found, folder, content):
         typer.echo(path)
 
 

@@ -19,6 +19,8 @@ from ansible.module_utils.twinspark.proof.proofs import STAGES
 
 from .runstate import NO_HOST
 
+# Ansible's words where it needs a vault's password and has none.
+SEALED = "no vault secrets found"
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
 UNPINNED_OPTION = re.compile("|".join((*host_keys.OPTIONS, "GlobalKnownHostsFile")), re.IGNORECASE)
@@ -65,12 +67,13 @@ def extra_vars(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def inventory(path: Path, project: Path) -> None:
+def inventory(path: Path, project: Path, *, sealed: bool = False) -> None:
     """Ansible itself must be able to read all of the inventory for some host; what it says is told in one sentence. And
     there must be a host: a play over none does nothing, and Ansible calls that a success.
 
     It knows every format and what wins. ansible.cfg has it refuse a key that is set twice and a file that does not
-    parse. What the hosts of sparks have in the end, the first task of every playbook judges.
+    parse. What the hosts of sparks have in the end, the first task of every playbook judges. sealed: one that is
+    encrypted is taken as it is, for what needs nothing of it.
     """
     said, listed = read_by_ansible(["-i", str(path), "--list"], project)
     if not said:
@@ -83,6 +86,8 @@ def inventory(path: Path, project: Path) -> None:
         if again.why == trouble.why:
             trouble = again
             break
+    if sealed and SEALED in said:
+        return
     raise UsageError(trouble.sentence(str(path)))
 
 

@@ -74,7 +74,8 @@ class Plain:
 
     def print(self, lines: Iterable[Line]) -> None:
         for line in lines:
-            text = line.text if line.mark == "diff" else f"{time.strftime('%H:%M:%S')} {line.mark:<7} {line.text}"
+            told = line.short or line.text  # the whole of a failure is told at the end, once
+            text = told if line.mark == "diff" else f"{time.strftime('%H:%M:%S')} {line.mark:<7} {told}"
             self.console.out(text, highlight=False)
 
 

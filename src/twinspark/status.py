@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.numbers import duration
-from ansible.module_utils.twinspark.proof.values import Proof, paragraph
+from ansible.module_utils.twinspark.proof.values import Proof, lines, paragraph
 from ansible.module_utils.twinspark_host.proofs import load
 from rich.console import Console
 from rich.table import Table
@@ -65,8 +65,14 @@ def row(stage: str, readable: dict[str, Proof], broken: dict[str, str], now: dat
         age_seconds=age(proof.written, now),
         simulated=bool(proof.simulated),
         overrides=proof.overrides,
-        why=paragraph(proof.reasons) if failed else chain.reason,
+        why=reasons(proof) if failed else chain.reason,
     )
+
+
+def reasons(proof: Proof) -> str:
+    """Why it did not pass: one sentence, or a line for each verdict."""
+    stopped = [verdict for verdict in proof.verdicts if verdict.stops]
+    return "\n".join(lines(stopped)) if len(stopped) > 1 else paragraph(proof.reasons)
 
 
 def age(written: str, now: datetime) -> float | None:
@@ -97,5 +103,6 @@ def show(found: Sequence[Row], *, as_json: bool, console: Console | None = None)
         remarks += [entry.why] if entry.why else []
         made = entry.written.replace("T", " ").removesuffix("+00:00").removesuffix("Z")
         old = duration(entry.age_seconds) if entry.age_seconds is not None else ""
-        table.add_row(entry.stage, Text(entry.state, STYLES[entry.state]), made, old, Text("; ".join(remarks)))
+        between = "\n" if "\n" in entry.why else "; "
+        table.add_row(entry.stage, Text(entry.state, STYLES[entry.state]), made, old, Text(between.join(remarks)))
     console.print(table)

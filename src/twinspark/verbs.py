@@ -167,7 +167,8 @@ def conclude(state: RunState, outcome: Outcome, out: Console | None) -> Exit:
     if state.no_hosts and not state.failures:
         tell(NO_HOST)
     for said in state.final():
-        tell(said.sentence)
+        for line in said.lines:
+            tell(line)
     if code == Exit.INTERNAL:
         errors = [text for text in state.complaints if "error" in text.lower()]
         for text in errors or [text for text in state.complaints if text][-5:]:

@@ -233,15 +233,37 @@ def sentence(verdict: Verdict) -> str:
 
 def sentences(verdicts: Iterable[Verdict]) -> list[str]:
     """Verdicts as sentences; those with the same fix share one, and those with the same reason say it once, too."""
-    by_fix: dict[str, dict[str, list[str]]] = {}
-    for verdict in verdicts:
-        reasons = by_fix.setdefault(verdict.fix.rstrip("."), {})
-        reasons.setdefault(verdict.reason.rstrip("."), []).append(_figures(verdict))
     return [
         paragraph(part for reason, figures in reasons.items() for part in ("; ".join(figures), reason))
         + (f" Fix: {fix}." if fix else "")
-        for fix, reasons in by_fix.items()
+        for fix, reasons in _by_fix(verdicts).items()
     ]
+
+
+def lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """The same for a screen: a line for each verdict, then the reason and the fix that they share."""
+    return [
+        line
+        for fix, reasons in _by_fix(verdicts).items()
+        for line in (
+            *(part for reason, figures in reasons.items() for part in (*figures, *_ended(reason))),
+            *_ended(f"Fix: {fix}" if fix else ""),
+        )
+    ]
+
+
+def _by_fix(verdicts: Iterable[Verdict]) -> dict[str, dict[str, list[str]]]:
+    """By fix and reason, what was measured and required."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for verdict in verdicts:
+        reasons = found.setdefault(verdict.fix.rstrip("."), {})
+        reasons.setdefault(verdict.reason.rstrip("."), []).append(_figures(verdict))
+    return found
+
+
+def _ended(text: str) -> list[str]:
+    """A sentence of its own; none for an empty text."""
+    return [capital(f"{text}.")] if text else []
 
 
 def paragraph(said: Iterable[str]) -> str:

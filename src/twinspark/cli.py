@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from ansible.module_utils.twinspark.inventory.explain import one_line
 from ansible.module_utils.twinspark.proof.proofs import STAGES
+from typer.core import TyperGroup
 
 from . import __version__, paths, precheck, rdma_cli, verbs
 from .become import AskBecome, become_password
@@ -20,8 +22,22 @@ from .verbs import Options, Place
 
 EPILOG = "Exit codes:\n\n" + "\n\n".join(table().splitlines())
 
+
+class Verbs(TyperGroup):
+    """The verbs. A stage in place of one, spelt right or nearly so, is told how it is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        known = self.list_commands(ctx)
+        near = [] if name in known else get_close_matches(name, [*STAGES, *known], n=1, cutoff=0.7)
+        if near and near[0] in STAGES:
+            raise precheck.UsageError(f"there is no verb {name}: did you mean `twinspark apply --stage {near[0]}`?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="twinspark",
+    cls=Verbs,
     help="Two DGX Sparks, from cabled boxes to a proved vLLM service.\n\n"
     "No stage goes on without the proof of the one before it.",
     add_completion=False,

@@ -127,6 +127,24 @@ def perform(
     return code
 
 
+def quietly(place: Place, playbook: Path, extra: Mapping[str, Any], become_password: str) -> Exit:
+    """Run a playbook that only looks: nothing is told but what stopped it."""
+    state = RunState({}, {}, login_of=cache(place.login_of))
+    order = Order(
+        content=place.content,
+        workdir=place.workdir,
+        inventory=place.inventory,
+        playbooks=(playbook,),
+        extra=extra,
+        become_password=become_password,
+    )
+
+    def take(event: Event) -> None:
+        state.take(event)
+
+    return conclude(state, run(order, take), None)
+
+
 def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
     """Put one question to the served model and print the answer alone."""
     precheck.inventory(place.inventory, place.content)

@@ -47,6 +47,10 @@ options:
     description: Value of C(twinspark_profile).
     type: str
     required: true
+  weights_revision:
+    description: Value of C(twinspark_weights_revision); empty where only the profile has one, which is not loaded yet.
+    type: str
+    default: ""
   left_out:
     description: Hosts of the group that C(--limit) leaves out, where the play needs all.
     type: list
@@ -146,6 +150,7 @@ ARGUMENTS: dict[str, Any] = {
     "owner_variables": {"type": "list", "elements": "str", "default": []},
     "remarks": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
+    "weights_revision": {"type": "str", "default": ""},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
@@ -185,7 +190,9 @@ def main() -> None:
         module.fail_json(
             msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
         )
-    said = defaults_alone(given["variables"], given["profile"], known.variables - RUNTIME)
+    said = defaults_alone(
+        given["variables"], given["profile"], known.variables - RUNTIME, weights=bool(given["weights_revision"])
+    )
     given["variables"] = {*given["variables"], *given.pop("more_variables")}
     found = problems(Inventory(**given), known)
     if found:

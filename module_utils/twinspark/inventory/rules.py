@@ -92,6 +92,7 @@ class Inventory:
     variables: Collection[str] = ()
     owner_variables: Collection[str] = ()
     profile: str = ""
+    weights_revision: str = ""
     override: Sequence[str] = ()
     left_out: Sequence[str] = ()
     first_host: Any = 11
@@ -123,6 +124,7 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         ]
     found = left_out(inventory.left_out)
     found += [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
+    found += bad_revision(inventory.weights_revision)
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
@@ -221,6 +223,14 @@ def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
         return [f"twinspark_profile is empty: name a profile{did_you_mean(profile, profiles)}"]
     near = did_you_mean(profile, profiles)
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
+
+
+def bad_revision(revision: str) -> list[str]:
+    """A commit in full: what is shorter, or a branch, may be other bytes tomorrow. Empty: the profile tells it."""
+    if not revision or re.fullmatch(r"[0-9a-f]{40}", revision):
+        return []
+    fix = "give the full commit, 40 hexadecimal digits, of the repository's history on the Hub"
+    return [f"twinspark_weights_revision is {revision!r}: {fix}"]
 
 
 def bad_content(inventory: Inventory, known: Known) -> list[str]:

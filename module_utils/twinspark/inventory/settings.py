@@ -123,14 +123,20 @@ def said(value: Any, wanted: str) -> str:
     return repr(str(value)) if isinstance(value, str) else str(value)
 
 
-def defaults_alone(variables: Collection[str], profile: str, settings: Collection[str]) -> str:
-    """A remark where an inventory sets nothing of ours, as one without group_vars beside it; else empty."""
-    if any(name in settings and not name.startswith("_") for name in variables):
+def defaults_alone(variables: Collection[str], profile: str, settings: Collection[str], *, weights: bool) -> str:
+    """A remark where an inventory does not say what is served, as one without group_vars beside it; else empty.
+
+    weights: whether repository and commit are given, by a play of one's own, say, so that the profile's do not count.
+    """
+    if not any(name in settings and not name.startswith("_") for name in variables):
+        served = "" if weights else f"the profile {profile}, and "
+        return (
+            f"the inventory sets nothing of twinspark, so the roles' defaults hold: {served}rails in the outermost "
+            "cage (twinspark_rails). Where they fit nothing is to be done; `twinspark init` writes others"
+        )
+    if "twinspark_profile" in variables or weights:
         return ""
-    return (
-        f"the inventory sets nothing of twinspark, so the roles' defaults hold: the profile {profile}, and rails in "
-        "the outermost cage (twinspark_rails). Where they fit nothing is to be done; `twinspark init` writes others"
-    )
+    return f"twinspark_profile is set nowhere, so its default holds: the profile {profile}"
 
 
 def plain(errors: Iterable[str]) -> list[str]:

@@ -44,6 +44,12 @@ def play(
         ),
         (
             {"spark1": "192.0.2.1"},
+            ["-e", "twinspark_weights_revision=main"],
+            "twinspark: twinspark_weights_revision is 'main': give the full commit, 40 hexadecimal digits, of the "
+            "repository's history on the Hub. Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1"},
             ["-e", "{__preflight_known_bad: []}"],
             "twinspark: the variable __preflight_known_bad is a role's own and can't be set: did you mean "
             "preflight_known_bad? Nothing was changed.",
@@ -100,6 +106,7 @@ def play(
     ],
     ids=[
         "out of range",
+        "a branch",
         "a role's own",
         "same address",
         "misspelt variable",
@@ -356,3 +363,6 @@ def test_a_site_without_settings_says_what_holds(tmp_path: Path) -> None:
     assert said in " ".join((told.stdout + told.stderr).split())
     told = play(inventory, "-e", "twinspark_rail_mtu=9000")
     assert said not in " ".join((told.stdout + told.stderr).split())
+    assert "twinspark_profile is set nowhere, so its default holds: the profile deepseek-v4-flash" in " ".join(
+        (told.stdout + told.stderr).split()
+    )

@@ -93,8 +93,16 @@ def test_a_number_out_of_its_range_is_told(name: str, value: Any, said: list[str
 
 def test_an_inventory_that_sets_nothing_is_remarked_on() -> None:
     settings = {"twinspark_profile", "__x_vars"}
-    assert "the profile p, and rails" in defaults_alone(["ansible_host", "__x_vars"], "p", settings)
-    assert defaults_alone(["ansible_host", "twinspark_profile"], "p", settings) == ""
+    assert "the profile p, and rails" in defaults_alone(["ansible_host", "__x_vars"], "p", settings, weights=False)
+    assert defaults_alone(["ansible_host", "twinspark_profile"], "p", settings, weights=False) == ""
+
+
+def test_a_profile_that_nobody_names_is_told_unless_its_weights_do_not_count() -> None:
+    settings = {"twinspark_profile", "twinspark_rails"}
+    said = defaults_alone(["twinspark_rails"], "p", settings, weights=False)
+    assert said == "twinspark_profile is set nowhere, so its default holds: the profile p"
+    assert defaults_alone(["twinspark_rails"], "p", settings, weights=True) == ""
+    assert "hold: rails in" in defaults_alone(["ansible_host"], "p", settings, weights=True)
 
 
 def test_a_sentence_that_is_not_known_stays_as_it_is() -> None:

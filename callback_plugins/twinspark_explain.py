@@ -44,7 +44,7 @@ def unread(variables: Any) -> Iterator[str]:
         for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):
             for file in (file for name in names for file in loader.find_vars_files(str(folder / kind), name)):
                 try:
-                    loader.load_from_file(os.fsdecode(file), cache="all", unsafe=True)
+                    loader.load_from_file(os.fsdecode(file), cache="none")  # what Ansible reads later stays a template
                 except AnsibleError as error:
                     yield inventory_trouble(f"[ERROR]: {error}\nOrigin: {error.obj}").sentence(os.fsdecode(file))
 

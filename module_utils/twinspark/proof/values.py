@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from .json_form import SPARSE, ShapeError, from_json, shown, to_json
+from .json_form import SPARSE, Json, ShapeError, from_json, shown, to_json
 from .numbers import figure
 from .requirement import PHRASES, Requirement, number, text_of
 
@@ -24,12 +24,14 @@ READABLE = (1, SCHEMA)  # schema 1 said `cure` for `fix`, and its requirements w
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Json):
     """One figure. `value` None means that it was not measured; zero would be an answer.
 
     stderr: standard error. lowest, highest: over `repeats` runs. published: the figure that it is compared with.
     All in `unit`.
     """
+
+    called = "measurement"
 
     name: str
     value: float | None
@@ -49,18 +51,9 @@ class Measurement:
             if given is not None and not number(given):
                 raise ValueError(f"{part} must be a finite number or null, not {given!r}")
 
-    def to_json(self) -> dict[str, Any]:
-        """As a proof keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "measurement") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
-
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Json):
     """A judgement. It can't say other than its own requirement, where a machine can compare that.
 
     measured: any JSON value; None for what was not measured. unit: of measured and required. reason: why it is not ok,
@@ -138,10 +131,6 @@ class Verdict:
     def stops(self) -> bool:
         """Whether it stops the line."""
         return self.blocks and not self.ok
-
-    def to_json(self) -> dict[str, Any]:
-        """As a proof keeps it."""
-        return dict(to_json(self))
 
     @classmethod
     def from_json(cls, given: object, where: str = "verdict") -> Self:

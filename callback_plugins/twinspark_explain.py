@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+from ansible.errors import AnsibleError
 from ansible.plugins.callback import CallbackBase
 
 # The controller imports plugins by path: this checkout's module_utils joins the package by hand.
@@ -14,7 +17,7 @@ _MODULE_UTILS = str(Path(__file__).resolve().parent.parent / "module_utils")
 if _MODULE_UTILS not in ansible.module_utils.__path__:
     ansible.module_utils.__path__.append(_MODULE_UTILS)
 
-from ansible.module_utils.twinspark.inventory.explain import Failure, explain
+from ansible.module_utils.twinspark.inventory.explain import Failure, explain, inventory_trouble
 
 DOCUMENTATION = r"""
 name: twinspark_explain
@@ -23,11 +26,27 @@ short_description: One clear sentence for each failure
 description:
   - After the recap, prints for each failed or unreachable host what is wrong, where, and the fix.
   - The sentences are the same that C(twinspark apply) prints.
+  - At the start, names each file of variables that does not parse, for which Ansible then ends without its name.
 requirements:
   - enabled in ansible.cfg (callbacks_enabled)
 """
 
 NO_HOST = "No host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host."
+
+
+def unread(variables: Any) -> Iterator[str]:
+    """A sentence for each file of variables that does not parse. Ansible is about to end for it, and says why, but not
+    which file it is. variables: Ansible's VariableManager.
+    """
+    inventory, loader = variables._inventory, variables._loader
+    for source in map(Path, inventory._sources):
+        folder = source if source.is_dir() else source.parent
+        for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):
+            for file in (file for name in names for file in loader.find_vars_files(str(folder / kind), name)):
+                try:
+                    loader.load_from_file(os.fsdecode(file), cache="none")  # what Ansible reads later stays a template
+                except AnsibleError as error:
+                    yield inventory_trouble(f"[ERROR]: {error}\nOrigin: {error.obj}").sentence(os.fsdecode(file))
 
 
 class CallbackModule(CallbackBase):
@@ -45,6 +64,9 @@ class CallbackModule(CallbackBase):
         self.play: Any = None
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        if self.play is None:
+            for sentence in unread(play.get_variable_manager()):
+                self._display.display(f"twinspark: {sentence}.", color="red")
         self.play = play
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
@@ -73,7 +95,7 @@ class CallbackModule(CallbackBase):
             user=str(told.get("ansible_user", "")),
             port=str(told.get("ansible_port", "")),
         )
-        sentence = explain(failure).sentence
+        sentence = "\n".join(explain(failure).lines)
         if sentence not in self.sentences:
             self.sentences.append(sentence)
 

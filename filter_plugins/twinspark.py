@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,8 +16,11 @@ from typing import Any, get_type_hints
 import ansible.module_utils
 from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import connection_loader
+from ansible.utils.vars import load_extra_vars
 from jinja2.exceptions import UndefinedError
 
 # The controller imports filters by path: this checkout's module_utils joins the package by hand.
@@ -26,7 +30,7 @@ if _MODULE_UTILS not in ansible.module_utils.__path__:
 
 from ansible.module_utils.twinspark.evaluation import bench, evaluation
 from ansible.module_utils.twinspark.image import image
-from ansible.module_utils.twinspark.inventory import fabric, host_keys, preflight, rules, settings
+from ansible.module_utils.twinspark.inventory import fabric, host_keys, places, preflight, rules, settings
 from ansible.module_utils.twinspark.inventory.fabric import Host
 from ansible.module_utils.twinspark.network import known_hosts, rail_ssh
 from ansible.module_utils.twinspark.network import plan as network_plan
@@ -102,10 +106,13 @@ def unpinned(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]) -
     return host_keys.unpinned(hosts, variables, settings)
 
 
-def wrong_types(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], folder: str) -> list[str]:
+def wrong_types(
+    hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]], folder: str, sources: Sequence[str] = ()
+) -> list[str]:
     """Settings of a wrong type: {{ groups['sparks'] | twinspark_wrong(hostvars, twinspark_content_dir) }}.
 
-    One that all hosts have is told once. What needs the profile can't be judged before that is loaded.
+    One that all hosts have is told once. What needs the profile can't be judged before that is loaded. With the
+    inventory's sources each is told with the place where it is set.
     """
     specs = content.specs(Path(folder))
     found: dict[str, list[str]] = {}
@@ -117,8 +124,100 @@ def wrong_types(hosts: Sequence[str], variables: Mapping[str, Mapping[str, Any]]
             except (UndefinedError, AnsibleError):
                 continue
             for clause in clauses:
-                found.setdefault(clause, []).append(host)
+                told = name + set_in(name, tuple(sources)) + clause.removeprefix(name)
+                found.setdefault(told, []).append(host)
     return [clause if len(where) == len(hosts) else f"{', '.join(where)}: {clause}" for clause, where in found.items()]
+
+
+def set_in(name: str, sources: tuple[str, ...]) -> str:
+    """` (set in A)`: where a setting is set, as far as it can be told."""
+    if not sources:
+        return ""
+    return " (set by -e)" if name in extra_variables() else places.told(site_of(sources).where(name))
+
+
+def extra_variables() -> Mapping[str, Any]:
+    """What the command line sets."""
+    return load_extra_vars(DataLoader())
+
+
+@functools.cache
+def site_of(sources: tuple[str, ...]) -> places.Site:
+    """What the inventory and the files of variables beside it set, each read apart. What only a vault's password opens
+    counts as empty: Ansible itself has read it before.
+    """
+    loader = DataLoader()
+    try:
+        inventory = InventoryManager(loader, sources=list(sources))
+    except AnsibleError:
+        return places.Site(groups={})
+    existing = [source for source in map(Path, sources) if source.exists()]  # a list of hosts has no files beside it
+    files: list[places.File] = []
+    present: dict[str, list[tuple[str, str]]] = {kind: [] for kind in places.KINDS}
+    for folder in dict.fromkeys(source if source.is_dir() else source.parent for source in existing):
+        for kind, name in places.KINDS.items():
+            names = inventory.groups if kind == "group" else inventory.hosts
+            files += files_read(loader, kind, folder / name, names)
+            present[kind] += files_in(folder / name)
+    sparks = inventory.groups["sparks"].get_hosts() if "sparks" in inventory.groups else []
+    return places.Site(
+        groups={host.name: [group.name for group in host.get_groups()] for host in sparks},
+        hosts={host.name: dict(host.vars) for host in sparks},
+        group_variables={name: dict(group.vars) for name, group in inventory.groups.items()},
+        inventory=" and ".join(shown(source, source.parent) for source in existing),
+        files=files,
+        present=present,
+        all_groups=list(inventory.groups),
+        all_hosts=list(inventory.hosts),
+    )
+
+
+def files_read(loader: DataLoader, kind: str, folder: Path, names: Iterable[str]) -> list[places.File]:
+    """The files of group_vars or host_vars that Ansible takes for these names, the weakest first."""
+    return [
+        places.File(kind, name, shown(file, folder.parent), loaded(loader, file))
+        for name in sorted(names, key=lambda name: (name != "all", name))
+        for file in loader.find_vars_files(str(folder), name)
+    ]
+
+
+def files_in(folder: Path) -> list[tuple[str, str]]:
+    """Every file below, as (entry of the folder, path), but what Ansible passes over for its name alone."""
+    entries = [(file, file.relative_to(folder.resolve()).parts) for file in sorted(folder.resolve().rglob("*"))]
+    return [
+        (parts[0], shown(file, folder.parent))
+        for file, parts in entries
+        if file.is_file() and not any(part.startswith(".") or part.endswith("~") for part in parts)
+    ]
+
+
+def shown(file: str | bytes | Path, beside: Path) -> str:
+    """A path as its owner would write it in the site's folder; whole, where it is elsewhere."""
+    site = (beside.parent if beside.name == "inventory" else beside).resolve()
+    path = Path(os.fsdecode(file)).resolve()
+    return str(path.relative_to(site) if path.is_relative_to(site) else path)
+
+
+def loaded(loader: DataLoader, file: str | bytes) -> dict[str, Any]:
+    """A file of variables; empty where it can't be read, which Ansible itself tells."""
+    try:
+        found = loader.load_from_file(os.fsdecode(file))
+    except AnsibleError:
+        return {}
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def site_told(sources: Sequence[str], folder: str) -> dict[str, list[str]]:
+    """{{ ansible_inventory_sources | twinspark_site(twinspark_content_dir) }}: `remarks` on what has no effect there,
+    and the `names` of all variables that the owner sets, on the command line, too.
+    """
+    site = site_of(tuple(sources))
+    known = frozenset(content.specs(Path(folder)))
+    try:
+        found = places.remarks(site, known)
+    except AnsibleError:  # a value that only a vault's password opens can't be compared
+        found = places.unread(site)
+    return {"remarks": found, "names": sorted({*site.names(), *extra_variables()})}
 
 
 def by_host(
@@ -305,6 +404,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "twinspark_fabric": fabric_of,
     "twinspark_unpinned": unpinned,
     "twinspark_wrong": wrong_types,
+    "twinspark_site": site_told,
     "twinspark_unit_word": engine.unit_word,
     "twinspark_cache_key": engine.cache_key,
     "twinspark_files_digest": files_digest,

@@ -11,7 +11,8 @@ description:
   - Runs on the controller, before anything is asked of a host. Changes nothing, anywhere.
   - Finds a group without hosts, two hosts with one address, an unknown profile, keys of a profile that no role reads,
     variables that no role knows (with the name that was probably meant), overrides that name no stage, addresses and
-    numbers that are none, settings of a wrong type, rails that can't work, secrets in a job's environment, and
+    numbers that are none, settings of a wrong type or out of their range,
+      variables that are a role's own, rails that can't work, secrets in a job's environment, and
     whatever would let in a host whose key nobody has compared.
 options:
   addresses:
@@ -32,10 +33,24 @@ options:
     type: list
     elements: str
     default: []
+  owner_variables:
+    description: Names of the variables that the inventory, the files beside it and the command line set.
+    type: list
+    elements: str
+    default: []
+  remarks:
+    description: What in the inventory and the files beside it has no effect, as sentences; each becomes a warning.
+    type: list
+    elements: str
+    default: []
   profile:
     description: Value of C(twinspark_profile).
     type: str
     required: true
+  weights_revision:
+    description: Value of C(twinspark_weights_revision); empty where only the profile has one, which is not loaded yet.
+    type: str
+    default: ""
   left_out:
     description: Hosts of the group that C(--limit) leaves out, where the play needs all.
     type: list
@@ -66,7 +81,9 @@ options:
     elements: str
     default: []
   wrong:
-    description: Settings of a wrong type, as the clauses of the filter C(twinspark_wrong). Never the values, as above.
+    description:
+      - Settings of a wrong type or out of their range, as the clauses of the filter C(twinspark_wrong). Never what
+        could be a secret.
     type: list
     elements: str
     default: []
@@ -130,7 +147,10 @@ ARGUMENTS: dict[str, Any] = {
     "rails": {"type": "dict", "default": {}},
     "variables": {"type": "list", "elements": "str", "default": []},
     "more_variables": {"type": "list", "elements": "str", "default": []},
+    "owner_variables": {"type": "list", "elements": "str", "default": []},
+    "remarks": {"type": "list", "elements": "str", "default": []},
     "profile": {"type": "str", "required": True},
+    "weights_revision": {"type": "str", "default": ""},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "override": {"type": "list", "elements": "str", "default": []},
     "first_host": {"type": "raw", "default": 11},
@@ -160,6 +180,8 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("PyYAML"))
     given = dict(module.params)
     content, profiles = Path(given.pop("content_dir")), given.pop("profile_dirs")
+    for remark in given.pop("remarks"):
+        module.warn(remark)
     given["addresses"] = {host: str(address or host) for host, address in given["addresses"].items()}
     try:
         known = known_names(content, tuple(profiles))
@@ -168,7 +190,9 @@ def main() -> None:
         module.fail_json(
             msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
         )
-    said = defaults_alone(given["variables"], given["profile"], known.variables - RUNTIME)
+    said = defaults_alone(
+        given["variables"], given["profile"], known.variables - RUNTIME, weights=bool(given["weights_revision"])
+    )
     given["variables"] = {*given["variables"], *given.pop("more_variables")}
     found = problems(Inventory(**given), known)
     if found:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from ansible.module_utils.twinspark.proof.proofs import STAGES
+from typer.core import TyperGroup
 
 from . import __version__, pair_cli, paths
 from .become import AskBecome, become_password
-from .errors import UsageError
+from .errors import SealedError, UsageError
 from .exitcodes import Exit, table
 from .options import Check, Extra, Inventory, Verbose
 from .paths import PathError
@@ -20,8 +23,22 @@ from .place import Options, Place
 
 EPILOG = "Exit codes:\n\n" + "\n\n".join(table().splitlines())
 
+
+class Verbs(TyperGroup):
+    """The verbs. A stage in place of one, spelt right or nearly so, is told how it is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        known = self.list_commands(ctx)
+        near = [] if name in known else get_close_matches(name, [*STAGES, *known], n=1, cutoff=0.7)
+        if near and near[0] in STAGES:
+            raise UsageError(f"there is no verb {name}: did you mean `twinspark apply --stage {near[0]}`?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="twinspark",
+    cls=Verbs,
     help="Two DGX Sparks, from cabled boxes to a proved vLLM service.\n\n"
     "No stage goes on without the proof of the one before it.",
     add_completion=False,
@@ -33,6 +50,10 @@ app = typer.Typer(
 )
 
 Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what changes in files.")]
+Proofs = Annotated[
+    Path | None,
+    typer.Option("--proofs", metavar="DIR", help="Read the proofs in this folder, not those of an inventory."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 
@@ -120,7 +141,7 @@ def ask(
 
 
 @app.command()
-def status(
+def status(  # noqa: PLR0913, PLR0917 - one parameter an option
     inventory: Inventory = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
     live: Annotated[
@@ -128,13 +149,19 @@ def status(
         typer.Option("--live", help="Ask the hosts, too: tokens/s, memory, power, units, proofs."),
     ] = False,
     ask_too: Annotated[bool, typer.Option("--ask", help="With --live: put a question to the model, too.")] = False,
+    proofs: Proofs = None,
     ask_become: AskBecome = False,
 ) -> None:
     """Tell the state of the pair, and each stage's proof: verdict, when, and whether it still holds."""
-    from .pair import Look
-
     if ask_too and not live:
         raise UsageError("--ask goes with --live: `twinspark status --live --ask`")
+    if proofs and (live or inventory):
+        raise UsageError("--proofs excludes --live and --inventory: it asks no host and reads no inventory")
+    if proofs:
+        from . import status as module
+
+        module.show(module.rows(paths.proofs_in(proofs)), as_json=as_json)
+        return
     place = Place.find(inventory)
     code, seen = Exit.OK, None
     if live:
@@ -146,15 +173,21 @@ def status(
         else:
             how = Options(become_password=password)
             code = verbs.perform(place, [place.playbook("status")], [], {"live_ask": ask_too}, how)
-    look = Look(place)  # on its way while the proofs are read
+    show_status(place, as_json, seen)
+    raise typer.Exit(code)
+
+
+def show_status(place: Place, as_json: bool, seen: dict[str, Any] | None) -> None:
+    """The pair's state and the proofs; the look at the head is on its way while the proofs are read."""
+    from .pair import Look
+
+    look = Look(place)
     try:
         from . import status as module
 
-        rows = module.rows(place.proofs)
-        module.show(rows, as_json=as_json, pair=look.end(), live=seen)
+        module.show(module.rows(place.proofs), as_json=as_json, pair=look.end(), live=seen)
     finally:
         look.kill()
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -163,13 +196,25 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for report.html and report.json.")
     ] = None,
+    proofs: Proofs = None,
 ) -> None:
     """Write the report: one HTML page and one JSON file, made from the proofs alone."""
     from . import report as module
 
-    place = Place.find(inventory)
-    folder = output or place.site / "report"
-    for path in module.write(place, folder):
+    if proofs and not output:
+        raise UsageError("--proofs needs --output, a folder for the report")
+    if proofs and inventory:
+        raise UsageError("--proofs excludes --inventory: it reads none")
+    if proofs and output:
+        content, found, folder = paths.content_dir(), paths.proofs_in(proofs), output
+    else:
+        place = Place.find(inventory)
+        from . import precheck
+
+        with contextlib.suppress(SealedError):  # the proofs need nothing of it
+            precheck.inventory(place.inventory, place.content)
+        content, found, folder = place.content, place.proofs, output or place.site / "report"
+    for path in module.write(found, folder, content):
         typer.echo(path)
 
 

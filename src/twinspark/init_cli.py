@@ -17,10 +17,14 @@ from ansible.module_utils.twinspark.network import discovery
 from ansible.module_utils.twinspark.network.state import Network
 from ansible.module_utils.twinspark.proof.json_form import ShapeError
 
-from . import paths, precheck, site
+from . import paths, precheck, site, verbs
 from .become import AskBecome, become_password
 from .exitcodes import Exit
 
+UNREACHED = (
+    "Nothing was written: what init writes is what the hosts say, so each of them must answer to ssh and sudo. Where "
+    "they can't yet, write inventory/hosts.yml by hand (README, `Use it on Sparks`)."
+)
 BROWSE = ["avahi-browse", "--resolve", "--parsable", "--terminate", "_ssh._tcp"]
 
 
@@ -53,7 +57,9 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     ask_become: AskBecome = False,
 ) -> None:
-    """Find the hosts' cages and cables, and write a commented inventory. Asks nothing; configures nothing.
+    """Find the hosts' cages and cables, and write a commented inventory. Asks you nothing; configures nothing.
+
+    Each host must be on, and answer to ssh and sudo: what is written is what the hosts say.
 
     Outside a checkout it writes a site: inventory/, group_vars/ with the settings to edit, and an ansible.cfg.
 
@@ -76,7 +82,10 @@ def init(  # noqa: PLR0913, PLR0917 - one parameter an option
         for problem in host_keys.problems("--ssh-args", connection):
             raise precheck.UsageError(problem)
     variables = {**precheck.extra_vars(extra or []), "twinspark_discover_raise": raise_links}
+    typer.echo(f"Asking {', '.join(hosts)} for links, cables and addresses: 10 to 30 s ...")
     code, reports = ask(content, hosts, connection, variables, become_password(ask_become))
+    if code == Exit.UNREACHABLE:
+        verbs.tell(UNREACHED)
     if code != Exit.OK:
         raise typer.Exit(code)
     try:
@@ -115,8 +124,6 @@ def ask(
     content: Path, hosts: list[str], connection: dict[str, Any], extra: dict[str, Any], password: str = ""
 ) -> tuple[Exit, dict[str, Any]]:
     """Run playbooks/discover.yml on the hosts; its exit code, and what each host reports, in the order of the hosts."""
-    from . import verbs
-
     with tempfile.TemporaryDirectory(prefix="twinspark-init-") as folder:
         inventory = Path(folder) / "hosts.yml"
         endpoints = dict(map(endpoint, hosts))
@@ -126,9 +133,8 @@ def ask(
         place = verbs.Place(content, inventory)
         variables = {**extra, "twinspark_discover_output": str(answer)}
         try:
-            code = verbs.perform(
-                place, [place.playbook("discover")], [], variables, verbs.Options(become_password=password)
-            )
+            precheck.inventory(place.inventory, place.content)
+            code = verbs.quietly(place, place.playbook("discover"), variables, password)
         finally:
             shutil.rmtree(place.site, ignore_errors=True)
         reports = json.loads(answer.read_text()) if answer.exists() else {}

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import UsageError
+from .errors import SealedError
 from .reach import Host, ReachError, argv, hosts
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def failed(text: str, name: str) -> PairState:
 
 
 class Look:
-    """A look that is on its way while something else is done."""
+    """A look that is on its way while something else is done. Raises UsageError for an inventory that can't be read."""
 
     def __init__(self, place: Place) -> None:
         self.child: subprocess.Popen[str] | None = None
@@ -116,7 +116,7 @@ class Look:
             found = hosts(place)
             self.began = time.monotonic()
             self.start(found[0])
-        except (UsageError, ReachError, OSError) as error:
+        except (SealedError, ReachError, OSError) as error:
             self.missed = PairState(NOT_REACHED, host=self.name, why=str(error))
 
     def start(self, head: Host) -> None:

@@ -115,6 +115,13 @@ def site_dir(inventory: Path) -> Path:
     return state_base() / "sites" / hashlib.sha256(str(folder).encode()).hexdigest()[:12]
 
 
+def proofs_in(folder: Path) -> Path:
+    """A folder of proofs that was named. Raises PathError where it has none."""
+    if not any(folder.glob("*.json")):
+        raise PathError(f"{folder} has no proof: name a folder with files like rdma.json, as /var/lib/twinspark/proofs")
+    return folder
+
+
 def prepare_site(inventory: Path) -> Path:
     """The site's folder, made for its owner's eyes only, with a note of which inventory it is for."""
     site = site_dir(inventory)

@@ -17,10 +17,12 @@ from ansible.module_utils.twinspark.inventory.rules import did_you_mean
 from ansible.module_utils.twinspark.inventory.secret_names import named_in, secret_names
 from ansible.module_utils.twinspark.proof.proofs import STAGES
 
-from .errors import UsageError
+from .errors import SealedError, UsageError
 from .runstate import NO_HOST
 
-__all__ = ["UsageError", "extra_vars", "inventory", "stages"]
+# Ansible's words where it needs a vault's password and has none.
+SEALED = "no vault secrets found"
+__all__ = ["SealedError", "UsageError", "extra_vars", "inventory", "stages"]
 
 # By these a variable would change the checking of host keys, whatever ansible.cfg and the environment say.
 UNPINNED = re.compile(rf"host_key_(?:checking|auto_add)$|^(?:{'|'.join((host_keys.FIRST, *host_keys.EXECUTABLES))})$")
@@ -69,7 +71,8 @@ def inventory(path: Path, project: Path) -> dict[str, Any]:
     there must be a host: a play over none does nothing, and Ansible calls that a success. Gives what Ansible lists.
 
     It knows every format and what wins. ansible.cfg has it refuse a key that is set twice and a file that does not
-    parse. What the hosts of sparks have in the end, the first task of every playbook judges.
+    parse. What the hosts of sparks have in the end, the first task of every playbook judges. Raises UsageError, and
+    SealedError for one that is encrypted.
     """
     said, listed = read_by_ansible(["-i", str(path), "--list"], project)
     if not said:
@@ -83,7 +86,7 @@ def inventory(path: Path, project: Path) -> dict[str, Any]:
         if again.why == trouble.why:
             trouble = again
             break
-    raise UsageError(trouble.sentence(str(path)))
+    raise (SealedError if SEALED in said else UsageError)(trouble.sentence(str(path)))
 
 
 def has_hosts(groups: Mapping[str, Any], name: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from ansible.module_utils.twinspark.proof.numbers import duration
@@ -26,6 +28,7 @@ STYLES = {
     "job": "dim",
     "phase": "cyan",
 }
+LOOK = 1.0  # seconds between looks at how long a task has run
 ICONS = {"waiting": ("·", "dim"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
 
 
@@ -47,13 +50,33 @@ class Plain:
 
     def __init__(self, state: RunState, console: Console) -> None:
         self.state, self.console = state, console
+        self.lock = threading.Lock()  # events come from the thread that runs Ansible
 
-    def showing(self) -> AbstractContextManager[object]:
-        return nullcontext()
+    @contextmanager
+    def showing(self) -> Iterator[object]:
+        """Events alone would say nothing during a long task, so a second thread looks at the clock."""
+        over = threading.Event()
+        watch = threading.Thread(target=self.watch, args=(over,), daemon=True)
+        watch.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            watch.join()
+
+    def watch(self, over: threading.Event) -> None:
+        while not over.wait(LOOK):
+            with self.lock:
+                self.print(self.state.still())
 
     def take(self, event: Event) -> None:
-        for line in self.state.take(event):
-            text = line.text if line.mark == "diff" else f"{time.strftime('%H:%M:%S')} {line.mark:<7} {line.text}"
+        with self.lock:
+            self.print(self.state.take(event))
+
+    def print(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            told = line.short or line.text  # the whole of a failure is told at the end, once
+            text = told if line.mark == "diff" else f"{time.strftime('%H:%M:%S')} {line.mark:<7} {told}"
             self.console.out(text, highlight=False)
 
 

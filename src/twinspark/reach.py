@@ -145,7 +145,7 @@ def reduced(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def hosts(place: Place) -> list[Host]:
     """The hosts in rank order. Ansible is asked only where the inventory has changed since it last was.
 
-    Raises UsageError for an inventory that it can't read.
+    Raises UsageError for an inventory that it can't read, SealedError for one that is encrypted.
     """
     variables = recall(place)
     if variables is None:

@@ -20,7 +20,6 @@ from markupsafe import Markup, escape
 from . import __version__
 from .paths import is_checkout, private, writing
 from .status import Row, rows
-from .verbs import Place
 
 SCHEMA = 1
 # Scalars under such keys say what exactly was proved: which commit, which image.
@@ -118,8 +117,9 @@ def required(given: object, unit: str = "") -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence whose `commands` are set as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+    """Sentences whose `commands` are set as code, each line on one of its own."""
+    lines = str(escape(text)).replace("\n", "<br>")
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", lines))  # noqa: S704 - escaped before
 
 
 def pretty(value: Any) -> str:
@@ -141,9 +141,9 @@ def checkout_commit(project: Path) -> str | None:
         return None
 
 
-def write(place: Place, folder: Path) -> list[Path]:
-    """Write both files and give their paths."""
-    document = build(place.proofs, datetime.now(UTC), checkout_commit(place.content))
+def write(proofs: Path, folder: Path, content: Path) -> list[Path]:
+    """Write both files into a folder, from a folder of proofs, and give their paths."""
+    document = build(proofs, datetime.now(UTC), checkout_commit(content))
     html, data = folder / "report.html", folder / "report.json"
     with writing(folder, "name with -o a folder that is yours, or one that can be made"):
         private(folder)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from . import descendants
 from .events import Event, read
 from .paths import new_run_dir, prepare_site
 from .precheck import UsageError
@@ -103,8 +105,13 @@ def run(order: Order, take: Callable[[Event], None]) -> Outcome:
         )
         runner.config.env = environment(runner.config.env, order.content)
         runner.config.env["ANSIBLE_SSH_CONTROL_PATH_DIR"] = str(sockets)
+        run_id = runner.config.env[descendants.MARK] = uuid.uuid4().hex
         runner.config.pexpect_timeout = POLL
-        _, rc = runner.run()
+        try:
+            _, rc = runner.run()
+        finally:
+            if stop.asked.is_set() or stop.broken or sys.exc_info()[0]:
+                descendants.end(run_id, stop.grace_left())
         if stop.broken:
             raise stop.broken
         return Outcome(rc=int(rc if rc is not None else 1), interrupted=stop.asked.is_set(), run_dir=run_dir)
@@ -162,8 +169,11 @@ class Stop:
         """Whether ansible-runner shall kill what still runs."""
         if self.broken:
             return True
-        late = time.monotonic() - self.since > GRACE
-        return self.asked.is_set() and (self.hard or late or self.pid is None)
+        return self.asked.is_set() and (self.grace_left() <= 0 or self.pid is None)
+
+    def grace_left(self) -> float:
+        """Seconds until what still runs is killed."""
+        return 0.0 if self.hard or self.broken else self.since + GRACE - time.monotonic()
 
     def watching(self, take: Callable[[Event], None]) -> Callable[[dict[str, Any]], bool]:
         """An event handler that never raises into ansible-runner and always keeps the event."""

@@ -16,11 +16,12 @@ from .exitcodes import OF_KIND, Exit
 NO_HOST = "No host is in the inventory group 'sparks': name at least one under sparks.hosts, with its ansible_host."
 PROGRESS_EVERY = 20.0  # seconds between two plain lines on the same job
 FIGURE = re.compile(r"\d+(\.\d+)?")
+QUIET = 60.0  # seconds without a line after which the task at work is named
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing worth a line. `mark` is changed, failed, begin, end, say, diff, warn, job or phase."""
+    """One thing worth a line. `mark` is changed, failed, begin, end, say, diff, warn, job, phase or wait."""
 
     mark: str
     text: str
@@ -46,6 +47,8 @@ class RunState:
     clock: Callable[[], float] = time.monotonic
     stage: str = ""
     task: str = ""
+    task_began: float = 0.0
+    last_line: float = 0.0
     hosts: set[str] = field(default_factory=set)
     jobs: dict[str, tuple[str, Progress]] = field(default_factory=dict)
     phases: dict[str, str] = field(default_factory=dict)  # what the supervisor says, while something waits for the pair
@@ -62,7 +65,17 @@ class RunState:
         """What an event changes, and the lines that it is worth."""
         method = getattr(self, f"on_{event.kind}", None)
         lines: list[Line] = method(event) if method else []
+        if lines:
+            self.last_line = self.clock()
         return lines
+
+    def still(self) -> list[Line]:
+        """The task at work, when it has run for long and nothing was told meanwhile: a log shall not look dead."""
+        now = self.clock()
+        if not self.task or now - max(self.task_began, self.last_line) < QUIET:
+            return []
+        self.last_line = now
+        return [Line("wait", f"still at: {self.task} ({now - self.task_began:.0f} s)")]
 
     def on_playbook_on_play_start(self, event: Event) -> list[Line]:
         if self.lost:
@@ -80,6 +93,7 @@ class RunState:
 
     def on_playbook_on_task_start(self, event: Event) -> list[Line]:
         self.task = event.task
+        self.task_began = self.clock()
         self.hosts = set()
         return []
 
@@ -140,6 +154,7 @@ class RunState:
 
     def on_playbook_on_stats(self, event: Event) -> list[Line]:
         self.counts = event.counts
+        self.task = ""
         return self.close("failed" if event.counts.get("failures") or event.counts.get("dark") else "done")
 
     def on_error(self, event: Event) -> list[Line]:

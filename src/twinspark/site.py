@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 from .paths import is_checkout, site_of
@@ -12,6 +11,11 @@ HEADER = "# Written by `twinspark init`, so that plain Ansible finds the roles a
 RENEWED = "# Where those lie somewhere else by now: `twinspark init --force` writes this file again.\n"
 # Settings of ansible.cfg that are paths in twinspark's content.
 PATHS = re.compile(r"^(roles_path|library|module_utils|filter_plugins|callback_plugins) = (.+)$", re.MULTILINE)
+RAILS = re.compile(r"^twinspark_rails:\n(?: +.*\n)+", re.MULTILINE)
+OWN_RAILS = (
+    "# Each host has its own list under its name in inventory/hosts.yml, which wins: change it there. A list here\n"
+    "# holds for a host that has none there.\n"
+)
 INVENTORY = re.compile(r"^inventory = .+$", re.MULTILINE)
 
 
@@ -38,7 +42,12 @@ def settings(folder: Path, site: Path, content: Path) -> None:
     templates = content / ("group_vars/all" if is_checkout(content) else "site/group_vars/all")
     for template in sorted(templates.iterdir()):
         if not (general / template.name).exists():
-            shutil.copyfile(template, general / template.name)
+            (general / template.name).write_text(RAILS.sub(commented, template.read_text()))
+
+
+def commented(found: re.Match[str]) -> str:
+    """The rails as a comment: the inventory gives each host its own, over which a list in group_vars has no power."""
+    return OWN_RAILS + "".join(f"# {line}\n" for line in found[0].splitlines())
 
 
 def configuration(target: Path, inventory: Path, content: Path) -> list[str]:

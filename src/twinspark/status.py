@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.twinspark.proof import proofs
 from ansible.module_utils.twinspark.proof.numbers import duration
-from ansible.module_utils.twinspark.proof.values import Proof, paragraph
+from ansible.module_utils.twinspark.proof.values import Proof, lines, paragraph
 from ansible.module_utils.twinspark_host.proofs import load
 from rich.console import Console
 from rich.table import Table
@@ -69,8 +69,14 @@ def row(stage: str, readable: dict[str, Proof], broken: dict[str, str], now: dat
         age_seconds=age(proof.written, now),
         simulated=bool(proof.simulated),
         overrides=proof.overrides,
-        why=paragraph(proof.reasons) if failed else chain.reason,
+        why=reasons(proof) if failed else chain.reason,
     )
+
+
+def reasons(proof: Proof) -> str:
+    """Why it did not pass: one sentence, or a line for each verdict."""
+    stopped = [verdict for verdict in proof.verdicts if verdict.stops]
+    return "\n".join(lines(stopped)) if len(stopped) > 1 else paragraph(proof.reasons)
 
 
 def age(written: str, now: datetime) -> float | None:
@@ -88,19 +94,24 @@ def show(
     found: Sequence[Row],
     *,
     as_json: bool,
-    pair: PairState,
+    pair: PairState | None = None,
     live: Mapping[str, Any] | None = None,
     console: Console | None = None,
 ) -> None:
-    """The pair in a line and a table for people, a JSON object for machines: `schema`, `pair`, `live`, `stages`."""
+    """The pair in a line and a table for people, a JSON object for machines: `schema`, `pair`, `live`, `stages`.
+
+    pair: none where no host was asked.
+    """
     console = console or Console()
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     if as_json:
-        document = {"schema": SCHEMA, "pair": asdict(pair), "live": live, "stages": [asdict(entry) for entry in found]}
+        told = asdict(pair) if pair else None
+        document = {"schema": SCHEMA, "pair": told, "live": live, "stages": [asdict(entry) for entry in found]}
         console.out(json.dumps(document, indent=2), highlight=False)
         return
-    console.print(f"pair: {pair.line}", markup=False, highlight=False, soft_wrap=True)
+    if pair:
+        console.print(f"pair: {pair.line}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("stage", "proof", "made", "age", "remarks"):
         table.add_column(heading, overflow="fold")
@@ -110,5 +121,6 @@ def show(
         remarks += [entry.why] if entry.why else []
         made = entry.written.replace("T", " ").removesuffix("+00:00").removesuffix("Z")
         old = duration(entry.age_seconds) if entry.age_seconds is not None else ""
-        table.add_row(entry.stage, Text(entry.state, STYLES[entry.state]), made, old, Text("; ".join(remarks)))
+        between = "\n" if "\n" in entry.why else "; "
+        table.add_row(entry.stage, Text(entry.state, STYLES[entry.state]), made, old, Text(between.join(remarks)))
     console.print(table)

@@ -21,7 +21,7 @@ from .runstate import NO_HOST, RunState, StageState
 
 console = Console(soft_wrap=True)
 complaints = Console(stderr=True, soft_wrap=True)
-__all__ = ["Options", "Place", "ask", "collect", "live", "perform", "site_stages", "stage_of_plays", "tell"]
+__all__ = ["Options", "Place", "ask", "collect", "live", "perform", "quietly", "site_stages", "stage_of_plays", "tell"]
 
 
 def site_stages(content: Path) -> list[str]:
@@ -50,7 +50,8 @@ def perform(
     state = RunState(
         {stage: StageState() for stage in stages}, stage_of_plays(place.content), login_of=cache(place.login_of)
     )
-    shown = display(state, console)
+    out = complaints if how.aside else console
+    shown = display(state, out)
     order = Order(
         content=place.content,
         workdir=place.workdir,
@@ -64,11 +65,29 @@ def perform(
     )
     with shown.showing():
         outcome = run(order, shown.take)
-    code = conclude(state, outcome)
+    code = conclude(state, outcome, out)
     if code == Exit.OK and how.expect_unchanged and state.changed:
         tell(f"{state.changed} tasks {'would change' if how.check else 'changed'} something, and nothing should.")
         return Exit.CHANGED
     return code
+
+
+def quietly(place: Place, playbook: Path, extra: Mapping[str, Any], become_password: str) -> Exit:
+    """Run a playbook that only looks: nothing is told but what stopped it."""
+    state = RunState({}, {}, login_of=cache(place.login_of))
+    order = Order(
+        content=place.content,
+        workdir=place.workdir,
+        inventory=place.inventory,
+        playbooks=(playbook,),
+        extra=extra,
+        become_password=become_password,
+    )
+
+    def take(event: Event) -> None:
+        state.take(event)
+
+    return conclude(state, run(order, take), None)
 
 
 def collect(
@@ -93,7 +112,7 @@ def collect(
         become_password=become_password,
     )
     outcome = run(order, take)
-    return (Exit.OK if outcome.rc == 0 and found else conclude(state, outcome, shown=False)), found
+    return (Exit.OK if outcome.rc == 0 and found else conclude(state, outcome, None)), found
 
 
 def ask(place: Place, question: str, max_tokens: int, become_password: str) -> Exit:
@@ -114,10 +133,10 @@ def live(place: Place, asking: bool, become_password: str) -> tuple[Exit, dict[s
     return code, {"hosts": hosts, "canary": canaries[-1] if canaries else None}
 
 
-def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
-    """The recap, then what stopped the run, and the exit code."""
-    if shown:
-        recap(state, console)
+def conclude(state: RunState, outcome: Outcome, out: Console | None) -> Exit:
+    """The recap on *out*, if any, then what stopped the run, and the exit code."""
+    if out:
+        recap(state, out)
     code = state.exit(outcome.rc, outcome.interrupted)
     if code == Exit.OK:
         return code
@@ -127,7 +146,8 @@ def conclude(state: RunState, outcome: Outcome, *, shown: bool = True) -> Exit:
     if state.no_hosts and not state.failures:
         tell(NO_HOST)
     for said in state.final():
-        tell(said.sentence)
+        for line in said.lines:
+            tell(line)
     if code == Exit.INTERNAL:
         errors = [text for text in state.complaints if "error" in text.lower()]
         for text in errors or [text for text in state.complaints if text][-5:]:

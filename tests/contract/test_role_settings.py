@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.twinspark.evaluation import bench
-from ansible.module_utils.twinspark.inventory import fabric, preflight
+from ansible.module_utils.twinspark.inventory import fabric, preflight, rules
+from ansible.module_utils.twinspark.inventory.ranges import Range
 from ansible.module_utils.twinspark.inventory.rules import STAGES, profile_keys
 from ansible.module_utils.twinspark.rdma import plan
 from ansible.module_utils.twinspark.serving import argv, door
@@ -24,6 +25,8 @@ CODE = ("tasks", "vars", "templates", "handlers")
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 # What Ansible evaluates without braces around it.
 BARE = ("when", "that", "until", "changed_when", "failed_when", "var")
+# Its numbers are flags of the engine, which has ranges of its own.
+UNBOUNDED = {"vllm_serve"}
 # common itself reads them, for all roles.
 FOR_ALL = {"twinspark_stage", "twinspark_profile"}
 
@@ -114,6 +117,30 @@ def test_every_option_has_a_type_and_says_what_it_is(role):
             assert spec.get("description"), name
             if spec["type"] == "list":
                 assert spec.get("elements"), name
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - UNBOUNDED))
+def test_every_number_has_a_range(role):
+    """Without one a value that can't be is refused late, by the program that meets it."""
+    numbers = ("int", "float")
+    without = [
+        name
+        for entry in specs_of(role).values()
+        for name, spec in options_in(entry.get("options", {}))
+        if {spec["type"], spec.get("elements")} & set(numbers) and not spec.get("choices") and Range.of(spec) is None
+    ]
+    assert without == []
+
+
+def test_the_rules_of_their_own_know_the_same_range():
+    """These two are judged by rules, which see them in a play's `vars:`, too."""
+    for name, field, probes in (
+        ("twinspark_rail_mtu", "mtu", (1279, 1280, 9978, 9979)),
+        ("twinspark_rails_first_host", "first_host", (0, 1, 200)),
+    ):
+        told = Range.of(settings_of("common")[name])
+        given = [rules.Inventory(addresses={"a": "192.0.2.1"}, **{field: value}) for value in probes]
+        assert [not rules.bad_numbers(one) for one in given] == [told.holds(value) for value in probes]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from twinspark.exitcodes import MEANING
@@ -34,6 +35,25 @@ def test_plain_ansible_stops_at_an_inventory_that_does_not_parse(tmp_path):
     assert done.returncode != 0
     assert "did not find expected" in done.stderr
     assert "PLAY [" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("group_vars/all/mine.yml", b"a: b: c\n", " at line 1, column 5 (Colons in unquoted values"),
+        ("group_vars/sparks.yml", b"a: 1\na: 2\n", " at line 2, column 1 (Found duplicate mapping key 'a')"),
+        ("host_vars/spark1", b"x: caf\xe9\n", " (it is not UTF-8)"),
+    ],
+)
+def test_plain_ansible_names_a_file_of_variables_that_does_not_parse(tmp_path, file, content, sentence):
+    (tmp_path / "hosts.yml").write_text("sparks: {hosts: {spark1: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_bytes(content)
+    argv = ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), "site.yml"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"twinspark: Ansible can't read {tmp_path / file}{sentence}" in done.stdout, done.stdout + done.stderr
+    assert "[spark1]" not in done.stdout  # no host was asked
 
 
 def test_plain_ansible_stops_at_a_host_that_stands_twice(tmp_path):

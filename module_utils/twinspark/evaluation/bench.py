@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from ..proof.json_form import from_json
+from ..proof.json_form import Json
 
 DIVERSITIES = ("identical", "similar", "different")
 FOLDER = "/tmp/twinspark-bench"  # noqa: S108 - inside the engine's container
@@ -52,12 +52,14 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Json):
     """What is measured, and where. concurrency: requests at a time, a case each. diversity: kinds of prompts, each with
     diversity_concurrency requests at a time. prompts_per_stream: for each request at a time.
 
     container, unit: the engine's. model: its name at the endpoint. power_interval: seconds between two samples.
     """
+
+    called = "vllm_bench"
 
     concurrency: tuple[int, ...]
     diversity: tuple[str, ...]
@@ -70,11 +72,6 @@ class Settings:
     model: str
     base_url: str
     power_interval: float = 5
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "vllm_bench") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Self
+from typing import Any
 
-from ..proof.json_form import from_json, to_json
+from ..proof.json_form import Json, to_json
 from ..proof.values import Findings, Measurement, Requirement, Verdict
 
 ACCEPTANCE = re.compile(
@@ -55,8 +55,10 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Json):
     """What this project reads of the JSON that `vllm bench serve` leaves. duration: s; throughput: tokens/s."""
+
+    called = "result"
 
     completed: int
     duration: float
@@ -70,11 +72,6 @@ class Result:
     spec_decode_accepted_tokens: int | None = None
     spec_decode_acceptance_length: float | None = None
     spec_decode_per_position_acceptance_rates: tuple[float, ...] | None = None
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "result") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)

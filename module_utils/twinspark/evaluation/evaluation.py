@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from ..proof.json_form import from_json, to_json
+from ..proof.json_form import Json, from_json, to_json
 from ..proof.values import Findings, Measurement, Proof, Requirement, Verdict
 from . import stats
 from .inspect_log import Summary
@@ -64,11 +64,13 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedBy:
+class JudgedBy(Json):
     """How an evaluation is judged. compare: label of the published figure that the score is held against, or empty.
 
     confidence and max_error_share: 0 to 1. comparison_blocks: whether another score than the published one stops.
     """
+
+    called = "inspect_eval"
 
     published: tuple[Published, ...] = ()
     compare: str | None = None
@@ -80,11 +82,6 @@ class JudgedBy:
     def held_against(self) -> Published | None:
         """The published figure that the score is held against."""
         return next((entry for entry in self.published if entry.label == self.compare), None)
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "inspect_eval") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)

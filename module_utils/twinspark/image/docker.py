@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
-from ..proof.json_form import to_json
+from ..proof.json_form import Json
 
 ABSENT = ("No such image", "No such object")
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class Image(Json):
     """The parts of `docker image inspect` that this project reads. size: bytes; layers: diff IDs."""
+
+    called = "image"
 
     id: str
     created: str | None
@@ -21,10 +22,6 @@ class Image:
     tags: tuple[str, ...]
     labels: dict[str, str]
     layers: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As the module returns it."""
-        return dict(to_json(self))
 
 
 def inspected(text: str) -> Image | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
-from ..proof.json_form import from_json, to_json
+from ..proof.json_form import Json
 from ..proof.proofs import digest
 from ..proof.values import Measurement, Proof, Requirement, Verdict
 
@@ -30,11 +30,13 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class Build(Json):
     """One image: the repository and commit that hold its recipe, further pinned sources, and the builder's argv.
 
     `argv` may hold `{image}` (the name:tag to build) and, for a source named vllm, `{vllm.repo}` and `{vllm.commit}`.
     """
+
+    called = "vllm_image"
 
     name: str
     repo: str
@@ -50,11 +52,6 @@ class Build:
                 )
         if not self.argv:
             raise ImageError(f"image {self.name}: the build's argv is empty")
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "vllm_image") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
     @property
     def image(self) -> str:
@@ -90,8 +87,10 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class Built(Json):
     """A build that the head remembers. digest: of its inputs; built: UTC, ISO 8601, empty where it is not told."""
+
+    called = "build"
 
     image: str
     id: str
@@ -99,15 +98,6 @@ class Built:
     repo: str = ""
     commit: str = ""
     built: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As the record keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "build") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +110,15 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Json):
     """What `image_stream.py` reported of one host. A host that had the image already reports no seconds."""
+
+    called = "copy"
 
     host: str
     way: str
     seconds: float | None = None
     sent_bytes: int | None = None
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "copy") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 def build_reasons(build: Build, present_id: str | None, history: Sequence[Built]) -> list[Reason]:
@@ -165,18 +152,16 @@ def previous(history: Sequence[Built]) -> Built | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class Proved(Json):
     """What the proof of the stage says of an image: its ID, the same on every host, and that of the build before.
 
     Both are empty where no passing proof tells them.
     """
 
+    called = "proved"
+
     id: str = ""
     previous: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As the module returns it."""
-        return dict(to_json(self))
 
 
 def proved(proof: Proof | None, image: str) -> Proved:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..proof.json_form import ShapeError
+from ..proof.values import Proof, Verdict, lines
 from .settings import plain
 
 # What kind of failure it was; the wrapper's exit code follows from it (src/twinspark/exitcodes.py).
@@ -57,10 +59,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Explained:
-    """The sentence, and the kind that decides the exit code."""
+    """The sentence, and the kind that decides the exit code. verdicts: where several did not pass, a line each."""
 
     kind: str
     sentence: str
+    verdicts: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """What to print: the sentence, or its beginning and the verdicts below."""
+        return [self.sentence, *(f"  {line}" for line in self.verdicts)]
 
 
 def explain(failure: Failure) -> Explained:
@@ -72,6 +80,10 @@ def explain(failure: Failure) -> Explained:
     if found:
         return Explained(UNREACHABLE, f"{where}: {found}")
     kind = ACTIONS.get(failure.action, TASK)
+    stopped = stopping(failure.result) if failure.action == "twinspark_proof" else []
+    if len(stopped) > 1:
+        stage = failure.result["proof"]["stage"]
+        return Explained(kind, f"{failure.host}: Stage {stage} did not pass:", tuple(lines(stopped)))
     message = message_of(failure.result, LONGEST if kind == TASK else 0)
     if failure.unreachable:
         fix = f"Fix: make `ssh {by_hand(text, failure)} true` work without a question, then run again."
@@ -79,6 +91,15 @@ def explain(failure: Failure) -> Explained:
     if kind == TASK and failure.task:
         return Explained(kind, f"{failure.host}: {failure.task}: {message}")
     return Explained(kind, message if kind == INVENTORY else f"{failure.host}: {message}")
+
+
+def stopping(result: Mapping[str, Any]) -> list[Verdict]:
+    """The verdicts of a result's proof that stop the line; none where it has none that can be read."""
+    proof = result.get("proof")
+    try:
+        return [verdict for verdict in Proof.from_json(proof).verdicts if verdict.stops] if proof else []
+    except ShapeError:
+        return []
 
 
 # Ansible's words about files that it can't read, where they say too much or too little.

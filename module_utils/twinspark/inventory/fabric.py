@@ -6,9 +6,9 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
-from ..proof.json_form import from_json, to_json
+from ..proof.json_form import Json
 
 RAIL_KEYS = ("name", "interface", "hca", "subnet")
 RAIL_OPTIONAL_KEYS = ("address",)
@@ -37,8 +37,10 @@ class Rail:
 
 
 @dataclass(frozen=True, slots=True)
-class RailPath:
+class RailPath(Json):
     """A way from one host to a peer over a rail: this end's interface and address, and the peer's address."""
+
+    called = "path"
 
     rail: str
     peer: str
@@ -46,15 +48,12 @@ class RailPath:
     source: str
     target: str
 
-    @classmethod
-    def from_json(cls, given: object, where: str = "path") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
-
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class Host(Json):
     """One host of the fabric. rank 0 is the head; management: the address that Ansible connects to."""
+
+    called = "fabric entry"
 
     host: str
     rank: int
@@ -65,15 +64,6 @@ class Host:
     def rail(self, name: str) -> Rail | None:
         """The host's end of the rail of that name."""
         return next((rail for rail in self.rails if rail.name == name), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """As roles use it in Jinja, and as proofs are bound to it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "fabric entry") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Host]:

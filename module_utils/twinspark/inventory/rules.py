@@ -88,14 +88,16 @@ class Inventory:
 
     `profile_content` is the profile's file, None where there is none. `first_host`, `mtu` and `ports` (ansible_port by
     host) are as the owner wrote them. `unpinned` are the sentences of host_keys.unpinned, `wrong` those of
-    settings.wrong. `client_environment` names the variables, never their values, in each host's
-    hf_weights_client_environment.
+    settings.wrong. `owner_variables` are those that somebody set, and no task. `client_environment` names the
+    variables, never their values, in each host's hf_weights_client_environment.
     """
 
     addresses: Mapping[str, str]
     rails: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variables: Collection[str] = ()
+    owner_variables: Collection[str] = ()
     profile: str = ""
+    weights_revision: str = ""
     override: Sequence[str] = ()
     left_out: Sequence[str] = ()
     first_host: Any = 11
@@ -127,11 +129,12 @@ def problems(inventory: Inventory, known: Known) -> list[str]:
         ]
     found = left_out(inventory.left_out)
     found += [*bad_profile(inventory.profile, known.profiles), *bad_content(inventory, known)]
+    found += bad_revision(inventory.weights_revision)
     found += [*inventory.unpinned, *secret_environment(inventory.client_environment)]
     for stage in inventory.override:
         if stage not in STAGES:
             found.append(f"twinspark_override names {stage!r}, which is not a stage{did_you_mean(stage, STAGES)}")
-    found += misspelt(inventory.variables, known)
+    found += [*misspelt(inventory.variables, known), *internal(inventory.owner_variables, known)]
     found += [*bad_addresses(inventory.addresses), *bad_numbers(inventory), *no_fabric(inventory)]
     return [*found, *inventory.wrong]
 
@@ -227,6 +230,14 @@ def bad_profile(profile: str, profiles: Sequence[str]) -> list[str]:
     return [f"twinspark_profile is {profile!r}, but there is no profiles/{profile}.yml{near}"]
 
 
+def bad_revision(revision: str) -> list[str]:
+    """A commit in full: what is shorter, or a branch, may be other bytes tomorrow. Empty: the profile tells it."""
+    if not revision or re.fullmatch(r"[0-9a-f]{40}", revision):
+        return []
+    fix = "give the full commit, 40 hexadecimal digits, of the repository's history on the Hub"
+    return [f"twinspark_weights_revision is {revision!r}: {fix}"]
+
+
 def bad_content(inventory: Inventory, known: Known) -> list[str]:
     """What a profile says and nobody reads: a misspelt key would be ignored without a word."""
     if inventory.profile not in known.profiles or not known.profile_paths:
@@ -294,6 +305,20 @@ def misspelt(variables: Collection[str], known: Known) -> list[str]:
             found.append(f"the variable {name} {nothing}: {meant}")
         elif ours:
             found.append(f"the variable {name} {nothing}: remove it, or see the roles' defaults for names")
+    return found
+
+
+def internal(variables: Collection[str], known: Known) -> list[str]:
+    """Variables of a role for itself that somebody set: the role's own value wins in silence, or the role breaks."""
+    found = []
+    public = [name for name in known.variables if not name.startswith("_")]
+    for name in sorted(variables):
+        bare = name.removeprefix("__")
+        if bare == name or not is_ours(bare, known.roles):
+            continue
+        near = difflib.get_close_matches(bare, public, n=1, cutoff=OURS)
+        fix = f"did you mean {near[0]}?" if near else "remove it"
+        found.append(f"the variable {name} is a role's own and can't be set: {fix}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Whether a setting has the type that its role's argument specs give it, in plain words. Pure.
+"""Whether a setting has the type and is in the range that its role's argument specs give it, in plain words. Pure.
 
 Types are taken as Ansible's own validation takes them, whose functions are given. It would refuse the same values, but
 only when the role starts, which can be an hour after the first change, and with the names of Python's classes.
@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from .ranges import Range
 
 # By type, functions that give a value as that type, or raise TypeError or ValueError.
 type Validators = Mapping[str, Callable[[Any], Any]]
@@ -53,21 +55,23 @@ class Spec:
     required: bool = False
     choices: tuple[Any, ...] = ()
     options: Mapping[str, Spec] = field(default_factory=dict)
+    range: Range | None = None
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Self:
-        """From meta/argument_specs.yml; description and default are passed over."""
+        """From meta/argument_specs.yml; default and description, but for the range in it, are passed over."""
         return cls(
             type=str(given.get("type", "str")),
             elements=str(given.get("elements", "")),
             required=bool(given.get("required", False)),
             choices=tuple(given.get("choices") or ()),
             options={name: Spec.from_json(spec or {}) for name, spec in (given.get("options") or {}).items()},
+            range=Range.of(given),
         )
 
     def entry(self) -> Spec:
         """What each entry of a list must be."""
-        return Spec(self.elements or "raw", choices=self.choices, options=self.options)
+        return Spec(self.elements or "raw", choices=self.choices, options=self.options, range=self.range)
 
 
 def wrong(name: str, value: Any, spec: Spec, validators: Validators) -> Iterator[str]:
@@ -87,6 +91,8 @@ def wrong(name: str, value: Any, spec: Spec, validators: Validators) -> Iterator
         yield from _parts(name.rstrip(","), taken, spec.options, validators)
     elif spec.choices and taken not in spec.choices:
         yield f"{name} must be one of {', '.join(map(str, spec.choices))}, is {taken!r}"
+    elif spec.range and isinstance(taken, int | float) and not spec.range.holds(taken):
+        yield f"{name} must be {spec.range}, is {said(value, spec.type)}"
 
 
 def _parts(name: str, value: Mapping[str, Any], options: Mapping[str, Spec], validators: Validators) -> Iterator[str]:
@@ -117,14 +123,20 @@ def said(value: Any, wanted: str) -> str:
     return repr(str(value)) if isinstance(value, str) else str(value)
 
 
-def defaults_alone(variables: Collection[str], profile: str, settings: Collection[str]) -> str:
-    """A remark where an inventory sets nothing of ours, as one without group_vars beside it; else empty."""
-    if any(name in settings and not name.startswith("_") for name in variables):
+def defaults_alone(variables: Collection[str], profile: str, settings: Collection[str], *, weights: bool) -> str:
+    """A remark where an inventory does not say what is served, as one without group_vars beside it; else empty.
+
+    weights: whether repository and commit are given, by a play of one's own, say, so that the profile's do not count.
+    """
+    if not any(name in settings and not name.startswith("_") for name in variables):
+        served = "" if weights else f"the profile {profile}, and "
+        return (
+            f"the inventory sets nothing of twinspark, so the roles' defaults hold: {served}rails in the outermost "
+            "cage (twinspark_rails). Where they fit nothing is to be done; `twinspark init` writes others"
+        )
+    if "twinspark_profile" in variables or weights:
         return ""
-    return (
-        f"the inventory sets nothing of twinspark, so the roles' defaults hold: the profile {profile}, and rails in "
-        "the outermost cage (twinspark_rails). Where they fit nothing is to be done; `twinspark init` writes others"
-    )
+    return f"twinspark_profile is set nowhere, so its default holds: the profile {profile}"
 
 
 def plain(errors: Iterable[str]) -> list[str]:

@@ -11,9 +11,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
-from ..proof.json_form import SPARSE, from_json, to_json
+from ..proof.json_form import SPARSE, Json
 from .running import Running, runtime_commands
 from .state import Difference
 
@@ -31,26 +30,19 @@ PUT_BACK = 'back() { put files "$1" "$2" || { rm -f -- "$2.twinspark"; cat "file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Json):
     """What is kept of a change. files: path to whether a copy of what was there is kept; links: their state before.
 
     id, state, own_paths: of a pending change only; state: present or absent; own_paths: the project's own files.
     """
+
+    called = "manifest"
 
     id: str = field(default="", metadata=SPARSE)
     files: Mapping[str, bool] = field(default_factory=dict)
     links: Mapping[str, Running] = field(default_factory=dict)
     state: str = field(default="", metadata=SPARSE)
     own_paths: tuple[str, ...] = field(default=(), metadata=SPARSE)
-
-    def to_json(self) -> dict[str, object]:
-        """As the disk keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "manifest") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,8 @@ def now(host: Host, link: Link) -> str:
 def inventory(found: Found, connection: Mapping[str, Any], group: str = "") -> str:
     """The commented inventory. connection: ansible_* variables of all hosts; group: child group for the hosts."""
     lines = ["---", "# Written by `twinspark init` from what the hosts said. It is yours now: edit it as you like."]
-    lines += ["# The order of the hosts is the rank: the first is the head.", "sparks:"]
+    lines += ["# The order of the hosts is the rank: the first is the head."]
+    lines += ["# What stands under a host's name (twinspark_rails) wins over group_vars: change it here.", "sparks:"]
     pad = "  "
     if group:
         lines += ["  children:", f"    {group}:"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from ..proof.json_form import from_json
+from ..proof.json_form import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,14 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Network(Json):
     """One host's network. wire: address to the MAC that answers for it; free_bytes: by folder; sysctls: by interface.
 
     heard: interface to the (host, interface) pairs whose beacons arrived on it; endpoint: connection variables of this
     host alone (both of `twinspark init`).
     """
+
+    called = "network"
 
     links: tuple[Link, ...]
     files: tuple[NetplanFile, ...] = ()
@@ -105,11 +107,6 @@ class Network:
     def by_name(self) -> dict[str, Link]:
         """The links by name."""
         return {link.name: link for link in self.links}
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "network") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True)

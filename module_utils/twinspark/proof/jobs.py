@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal
 
-from .json_form import SPARSE, from_json, to_json
+from .json_form import SPARSE, Json, from_json, to_json
 from .proofs import digest
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,60}\Z")
@@ -92,8 +92,10 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Json):
     """What a host keeps on disk of a job. started, ended: the last time, as Unix time; spec: the job itself."""
+
+    called = "record"
 
     digest: str = ""
     spec: Job | None = field(default=None, metadata=SPARSE)
@@ -101,15 +103,6 @@ class Recorded:
     exit_code: int | None = None
     started: float | None = None
     ended: float | None = field(default=None, metadata=SPARSE)
-
-    def to_json(self) -> dict[str, object]:
-        """As the record keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "record") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from .json_form import SPARSE, ShapeError, from_json, shown, to_json
+from .json_form import SPARSE, Json, ShapeError, from_json, shown, to_json
 from .numbers import figure
 from .requirement import PHRASES, Requirement, number, text_of
 
@@ -24,12 +24,14 @@ READABLE = (1, SCHEMA)  # schema 1 said `cure` for `fix`, and its requirements w
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Json):
     """One figure. `value` None means that it was not measured; zero would be an answer.
 
     stderr: standard error. lowest, highest: over `repeats` runs. published: the figure that it is compared with.
     All in `unit`.
     """
+
+    called = "measurement"
 
     name: str
     value: float | None
@@ -49,18 +51,9 @@ class Measurement:
             if given is not None and not number(given):
                 raise ValueError(f"{part} must be a finite number or null, not {given!r}")
 
-    def to_json(self) -> dict[str, Any]:
-        """As a proof keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "measurement") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
-
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Json):
     """A judgement. It can't say other than its own requirement, where a machine can compare that.
 
     measured: any JSON value; None for what was not measured. unit: of measured and required. reason: why it is not ok,
@@ -138,10 +131,6 @@ class Verdict:
     def stops(self) -> bool:
         """Whether it stops the line."""
         return self.blocks and not self.ok
-
-    def to_json(self) -> dict[str, Any]:
-        """As a proof keeps it."""
-        return dict(to_json(self))
 
     @classmethod
     def from_json(cls, given: object, where: str = "verdict") -> Self:
@@ -233,15 +222,37 @@ def sentence(verdict: Verdict) -> str:
 
 def sentences(verdicts: Iterable[Verdict]) -> list[str]:
     """Verdicts as sentences; those with the same fix share one, and those with the same reason say it once, too."""
-    by_fix: dict[str, dict[str, list[str]]] = {}
-    for verdict in verdicts:
-        reasons = by_fix.setdefault(verdict.fix.rstrip("."), {})
-        reasons.setdefault(verdict.reason.rstrip("."), []).append(_figures(verdict))
     return [
         paragraph(part for reason, figures in reasons.items() for part in ("; ".join(figures), reason))
         + (f" Fix: {fix}." if fix else "")
-        for fix, reasons in by_fix.items()
+        for fix, reasons in _by_fix(verdicts).items()
     ]
+
+
+def lines(verdicts: Iterable[Verdict]) -> list[str]:
+    """The same for a screen: a line for each verdict, then the reason and the fix that they share."""
+    return [
+        line
+        for fix, reasons in _by_fix(verdicts).items()
+        for line in (
+            *(part for reason, figures in reasons.items() for part in (*figures, *_ended(reason))),
+            *_ended(f"Fix: {fix}" if fix else ""),
+        )
+    ]
+
+
+def _by_fix(verdicts: Iterable[Verdict]) -> dict[str, dict[str, list[str]]]:
+    """By fix and reason, what was measured and required."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for verdict in verdicts:
+        reasons = found.setdefault(verdict.fix.rstrip("."), {})
+        reasons.setdefault(verdict.reason.rstrip("."), []).append(_figures(verdict))
+    return found
+
+
+def _ended(text: str) -> list[str]:
+    """A sentence of its own; none for an empty text."""
+    return [capital(f"{text}.")] if text else []
 
 
 def paragraph(said: Iterable[str]) -> str:

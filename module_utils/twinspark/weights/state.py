@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
 
-from ..proof.json_form import SPARSE, from_json, to_json
+from ..proof.json_form import SPARSE, Json
 from ..proof.values import Verdict
 
 SCHEMA = 1
@@ -54,8 +53,10 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Json):
     """What a host remembers of one commit. verified: when all of it was last found right; UTC, ISO 8601."""
+
+    called = "state"
 
     schema: int = SCHEMA
     repo: str = ""
@@ -65,15 +66,6 @@ class State:
     download: Transfer | None = None
     copy: Transfer | None = None
     verified: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As the state file keeps it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "state") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +87,13 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Json):
     """Everything that `twinspark_weights_info` says of a host. Figures that only a manifest gives are null without one.
 
     snapshot: its folder. fetch_bytes: still to come. left: paths that only a running copy needs, and are there.
     """
+
+    called = "weights"
 
     repo: str
     commit: str
@@ -120,12 +114,3 @@ class Found:
     left: tuple[str, ...]
     verdict: Verdict
     space_verdict: Verdict
-
-    def to_json(self) -> dict[str, Any]:
-        """As the module returns it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "weights") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)

@@ -38,6 +38,23 @@ def play(
     ("hosts", "words", "sentence"),
     [
         (
+            {"spark1": "192.0.2.1"},
+            ["-e", "{rdma_verify_rail_gbit_s: -5}"],
+            "twinspark: rdma_verify_rail_gbit_s (set by -e) must be at least 0, is -5. Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "twinspark_weights_revision=main"],
+            "twinspark: twinspark_weights_revision is 'main': give the full commit, 40 hexadecimal digits, of the "
+            "repository's history on the Hub. Nothing was changed.",
+        ),
+        (
+            {"spark1": "192.0.2.1"},
+            ["-e", "{__preflight_known_bad: []}"],
+            "twinspark: the variable __preflight_known_bad is a role's own and can't be set: did you mean "
+            "preflight_known_bad? Nothing was changed.",
+        ),
+        (
             {"spark1": "192.0.2.1", "spark2": "192.0.2.1"},
             [],
             "twinspark: spark1 and spark2 have the same management address 192.0.2.1: "
@@ -71,8 +88,8 @@ def play(
         (
             {"spark1": "192.0.2.1"},
             ["-e", "{rdma_verify_rail_gbit_s: many, vllm_serve_close_rendezvous: {a: 1}}"],
-            "twinspark: rdma_verify_rail_gbit_s must be a number, is 'many'. Besides, vllm_serve_close_rendezvous must "
-            "be true or false, is a mapping. Nothing was changed.",
+            "twinspark: rdma_verify_rail_gbit_s (set by -e) must be a number, is 'many'. Besides, "
+            "vllm_serve_close_rendezvous (set by -e) must be true or false, is a mapping. Nothing was changed.",
         ),
         (
             {"spark1": "192.0.2.1", "spark2": "192.0.2.2"},
@@ -80,13 +97,17 @@ def play(
                 "-e",
                 "{preflight_known_bad: [{what: kernal, pattern: 7*, reason: x, fix: y}, {what: os, patern: 1}]}",
             ],
-            "twinspark: preflight_known_bad, entry 1: what must be one of os, kernel, driver, nic_firmware, docker, "
-            "arch, is 'kernal'. Besides, preflight_known_bad, entry 2 lacks pattern, reason, fix. Besides, "
-            "preflight_known_bad, entry 2 has a key patern: did you mean pattern? Nothing was changed.",
+            "twinspark: preflight_known_bad (set by -e), entry 1: what must be one of os, kernel, driver, "
+            "nic_firmware, docker, arch, is 'kernal'. Besides, preflight_known_bad (set by -e), entry 2 lacks "
+            "pattern, reason, fix. Besides, preflight_known_bad (set by -e), entry 2 has a key patern: did you mean "
+            "pattern? Nothing was changed.",
         ),
         ({}, [], "twinspark: No host is in the inventory group 'sparks': name at least one under sparks.hosts"),
     ],
     ids=[
+        "out of range",
+        "a branch",
+        "a role's own",
         "same address",
         "misspelt variable",
         "unchecked host key",
@@ -246,7 +267,10 @@ def test_a_wrong_type_is_told_with_the_host_that_has_it_and_never_what_may_be_a_
     }
     inventory.write_text(yaml.safe_dump({"sparks": {"hosts": hosts}}))
     done = play(inventory, "-vvv", playbook="site.yml")
-    assert "twinspark: spark1: vllm_serve_env must be a mapping, is a list. Nothing was changed." in done.stdout
+    assert (
+        "twinspark: spark1: vllm_serve_env (set in hosts.yml) must be a mapping, is a list. Nothing was changed."
+        in done.stdout
+    )
     assert "very_secret" not in done.stdout + done.stderr
 
 
@@ -297,6 +321,39 @@ def test_a_variable_of_a_role_in_a_play_of_ones_own_is_seen(pair: Path, of: str)
     assert f"twinspark: {said} Nothing was changed." in done.stdout, done.stdout + done.stderr
 
 
+def test_what_has_no_effect_in_a_site_is_told(tmp_path: Path) -> None:
+    own = "{name: rail1, interface: a, hca: b, subnet: 192.168.9.0/24}"
+    host = f"{{ansible_host: 127.0.0.1, ansible_port: 1, twinspark_rails: [{own}]}}"
+    site = folder_with(tmp_path, "group_vars/spraks.yml", "twinspark_profile: x")
+    (site / "a.yml").write_text(f"sparks: {{hosts: {{spark1: {host}}}, vars: {{twinspark_rail_mtu: 1500}}}}\n")
+    done = play(site / "a.yml")
+    said = " ".join((done.stdout + done.stderr).split())
+    settings = ROOT / "group_vars/all/settings.yml"
+    assert "group_vars/spraks.yml is not read, for the inventory has no group spraks: did you mean sparks?" in said
+    assert f"twinspark_rail_mtu under vars: of the group sparks in a.yml has no effect: {settings} sets it" in said
+    assert f"twinspark_rails in {settings} has no effect: each host has its own under its name in a.yml" in said
+    assert "UNREACHABLE" in said  # remarks stop nothing
+
+
+def test_a_site_that_is_encrypted_is_read_by_ansible_alone(tmp_path: Path) -> None:
+    site = folder_with(tmp_path, "group_vars/sparks.yml", "twinspark_rail_mtu: 1500")
+    (site / "a.yml").write_text("sparks: {hosts: {spark1: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")
+    word = tmp_path / "word"
+    word.write_text("open sesame\n")
+    for file in ("a.yml", "group_vars/sparks.yml"):
+        vault = Path(sys.executable).parent / "ansible-vault"
+        subprocess.run([vault, "encrypt", "--vault-password-file", word, site / file], check=True, capture_output=True)
+    done = play(site / "a.yml", "--vault-password-file", str(word))
+    assert "UNREACHABLE" in done.stdout, done.stdout + done.stderr
+    assert "has no effect" not in done.stdout + done.stderr
+
+
+def test_an_out_of_range_number_is_told_with_its_file(tmp_path: Path) -> None:
+    done = play(folder_with(tmp_path, "group_vars/sparks.yml", "rdma_verify_repeats: 12"))
+    said = "twinspark: rdma_verify_repeats (set in group_vars/sparks.yml) must be from 1 to 9, is 12. Nothing"
+    assert said in done.stdout, done.stdout + done.stderr
+
+
 def test_a_site_without_settings_says_what_holds(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     inventory = tmp_path / "hosts.yml"
@@ -306,3 +363,6 @@ def test_a_site_without_settings_says_what_holds(tmp_path: Path) -> None:
     assert said in " ".join((told.stdout + told.stderr).split())
     told = play(inventory, "-e", "twinspark_rail_mtu=9000")
     assert said not in " ".join((told.stdout + told.stderr).split())
+    assert "twinspark_profile is set nowhere, so its default holds: the profile deepseek-v4-flash" in " ".join(
+        (told.stdout + told.stderr).split()
+    )

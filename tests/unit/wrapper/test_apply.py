@@ -73,6 +73,8 @@ def test_a_gate_that_refuses(site: Site) -> None:
     done = site.twinspark("apply")
     assert done.returncode == 3
     assert "weights needs a proof of rdma, and there is none. Fix: twinspark apply --stage rdma." in done.stderr
+    assert "weights needs" not in done.stdout  # told once, at the end
+    assert "failed  spark1: Require rdma" in done.stdout
 
 
 def test_what_a_rescue_dealt_with_is_not_blamed(site: Site) -> None:

@@ -58,6 +58,13 @@ def test_a_wrong_command_line(site: Site, words: list[str], sentence: str) -> No
     assert not (site.state / "sites").exists()
 
 
+@pytest.mark.parametrize(("word", "stage"), [("servee", "serve"), ("serve", "serve"), ("netwrok", "network")])
+def test_a_stage_in_place_of_a_verb_is_told_how_it_is_run(site: Site, word: str, stage: str) -> None:
+    done = subprocess.run(site.argv(word), env=site.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"there is no verb {word}: did you mean `twinspark apply --stage {stage}`?\n"
+
+
 NO_HOST = "No host is in the inventory group 'sparks'"
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -69,3 +70,31 @@ def test_wrong_addresses_are_told_before_anything_is_asked(tmp_path, addresses, 
 def test_ssh_args_may_not_weaken_the_checking_of_host_keys(tmp_path):
     with pytest.raises(UsageError, match="--ssh-args: StrictHostKeyChecking=no in ansible_ssh_common_args lets any"):
         init_cli.init(["10.0.0.1"], output=tmp_path / "hosts.yml", ssh_args="-o StrictHostKeyChecking=no", key=None)
+
+
+def test_hosts_that_do_not_answer_are_told_once_and_with_what_init_needs(tmp_path, root):
+    done = subprocess.run(
+        [sys.executable, "-c", "from twinspark.cli import main; main()", "init", "127.0.0.1:1", "-o", tmp_path / "x"],
+        env={**os.environ, "TWINSPARK_HOME": str(root), "TWINSPARK_STATE_DIR": str(tmp_path / "state")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert done.stdout == "Asking 127.0.0.1:1 for links, cables and addresses: 10 to 30 s ...\n"
+    assert done.stderr.count("nothing listens for ssh at 127.0.0.1 port 1") == 1
+    assert "each of them must answer to ssh and sudo" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_only_looks_tells_nothing_of_changes(tmp_path, root, monkeypatch, capsys):
+    """The report that a playbook leaves on this machine is no change that an owner would look for."""
+    content = tmp_path / "content"
+    (content / "playbooks").mkdir(parents=True)
+    leave = {"content": "{}", "dest": "{{ twinspark_discover_output }}", "mode": "0600"}
+    play = {"hosts": "sparks", "gather_facts": False, "connection": "local", "tasks": [{"ansible.builtin.copy": leave}]}
+    play["vars"] = {"ansible_python_interpreter": sys.executable}
+    (content / "playbooks/discover.yml").write_text(json.dumps([play]))
+    (content / "ansible.cfg").write_text((root / "ansible.cfg").read_text())
+    monkeypatch.setenv("TWINSPARK_STATE_DIR", str(tmp_path / "state"))
+    assert init_cli.ask(content, ["127.0.0.1"], {}, {}) == (0, {})
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")

@@ -1,13 +1,19 @@
 """What a person sees while a run goes on."""
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
+from twinspark import progress
 from twinspark.events import read
-from twinspark.progress import Shown
-from twinspark.runstate import RunState, StageState
+from twinspark.progress import Plain, Shown
+from twinspark.runstate import Line, RunState, StageState
+
+from .conftest import Site
 
 POLL = {"job": {"progress": {"done": 40 * 2**30, "total": 160 * 2**30, "unit": "B", "rate": 0.5 * 2**30}}}
 
@@ -73,7 +79,7 @@ def test_an_unreachable_host_ends_the_line_where_it_is(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_none_break_nothing(tmp_path: Path) -> None:
-    for progress in (
+    for numbers in (
         {"done": None},
         {"done": 3, "total": 0},
         {"done": 3, "total": None, "rate": None, "unit": None},
@@ -82,5 +88,52 @@ def test_numbers_that_are_none_break_nothing(tmp_path: Path) -> None:
         shown(
             tmp_path,
             event("playbook_on_play_start"),
-            event("runner_retry", host="spark1", task="Await", res={"job": {"progress": progress}}),
+            event("runner_retry", host="spark1", task="Await", res={"job": {"progress": numbers}}),
         )
+
+
+def at(state: RunState, now: list[float], seconds: float) -> list[Line]:
+    """What is said of the task at work when the clock shows *seconds*."""
+    now[0] = seconds
+    return state.still()
+
+
+def test_a_task_that_is_long_at_work_is_named_each_minute() -> None:
+    now = [0.0]
+    state = RunState({}, {}, clock=lambda: now[0])
+    assert at(state, now, 100) == []  # no task yet
+    state.take(read(event("playbook_on_task_start", task="Measure", task_uuid="1")))
+    assert at(state, now, 159) == []
+    assert at(state, now, 160) == [Line("wait", "still at: Measure (60 s)")]
+    assert at(state, now, 219) == []
+    assert at(state, now, 220) == [Line("wait", "still at: Measure (120 s)")]
+    state.take(read(event("runner_retry", host="spark1", task="Measure", res=POLL)))  # says more than this would
+    assert at(state, now, 279) == []
+    state.take(read(event("playbook_on_task_start", task="Judge", task_uuid="2")))
+    assert at(state, now, 300) == []
+    state.take(read(event("playbook_on_stats", ok={"spark1": 1})))
+    assert at(state, now, 999) == []
+
+
+def test_a_log_gets_it_while_no_event_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LOOK", 0.01)
+    now = [0.0]
+    console = Console(width=110, record=True, file=(tmp_path / "out").open("w"))
+    plain = Plain(RunState({}, {}, clock=lambda: now[0]), console)
+    with plain.showing():
+        plain.take(read(event("playbook_on_task_start", task="Measure", task_uuid="1")))
+        now[0] = 75.0
+        deadline = time.monotonic() + 10
+        while "still" not in (told := console.export_text(clear=False)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert told[8:].strip() == "wait    still at: Measure (75 s)"
+
+
+def test_what_a_machine_reads_has_nothing_of_the_progress(site: Site) -> None:
+    """stdout is JSON and nothing else."""
+    site.play("status", {"name": "Say", "ansible.builtin.debug": {"msg": "progress"}})
+    done = site.twinspark("status", "--live", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0]["stage"] == "preflight"
+    assert "say     spark1: progress" in done.stderr
+    assert "in all: changed=0" in done.stderr

@@ -1,6 +1,8 @@
 """`twinspark status` from proofs on disk."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -13,8 +15,9 @@ from rich.console import Console
 from twinspark import report, status
 from twinspark.pair import PairState
 
-from .conftest import Site
+from .conftest import ROOT, Site
 
+EXAMPLE = ROOT / "docs/examples/rdma-failed"
 NOW = datetime(2026, 11, 23, 22, 40, tzinfo=UTC)
 SERVING = PairState("serving", "serving", "spark1", since=1.0, seconds=3600.0, restarts=0)
 FAILED = {
@@ -131,3 +134,63 @@ def test_a_question_goes_with_live(site: Site) -> None:
     done = site.twinspark("status", "--ask")
     assert done.returncode == 2
     assert "--ask goes with --live" in done.stderr
+
+
+def test_several_verdicts_are_a_line_each() -> None:
+    """The example that the documents point to: recorded in the lab, with a threshold above what its stand-in plays."""
+    row = next(row for row in status.rows(EXAMPLE, NOW) if row.stage == "rdma")
+    assert row.state == "fail"
+    figures = [line for line in row.why.splitlines() if line.startswith("write_bw")]
+    assert len(figures) == 4
+    assert figures[0] == "write_bw rail1 spark1 -> spark2: measured 107.3 Gb/s, required at least 120 Gb/s"
+    assert row.why.splitlines()[4:] == [
+        "The rail is slower than it has to be.",
+        "Fix: Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail.",
+    ]
+
+
+def test_a_folder_of_proofs_needs_no_inventory(site: Site, tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            site.argv(*words), env=site.environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    told = run("status", "--proofs", str(EXAMPLE))
+    assert told.returncode == 0, told.stderr
+    assert "write_bw rail2 spark2 -> spark1: measured 107.3 Gb/s, required at least 120 Gb/s" in told.stdout
+    made = run("report", "--proofs", str(EXAMPLE), "-o", str(tmp_path / "page"))
+    assert made.returncode == 0, made.stderr
+    assert json.loads((tmp_path / "page/report.json").read_text())["verdict"] == "failed"
+    empty = run("status", "--proofs", str(tmp_path / "page/none"))
+    assert (empty.returncode, "has no proof: name a folder" in empty.stderr) == (2, True)
+    assert run("report", "--proofs", str(EXAMPLE)).returncode == 2
+
+
+@pytest.mark.parametrize("verb", ["status", "report"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("sparks: {hosts: {spark1: {", "Ansible can't read"),
+        ("", "No host is in the"),
+        ("a: {}\n", "No host is in the"),
+    ],
+    ids=["broken", "empty", "no host"],
+)
+def test_an_inventory_that_can_not_be_right_is_told(site: Site, verb: str, content: str, sentence: str) -> None:
+    (site.project / "ansible.cfg").write_text((ROOT / "ansible.cfg").read_text())
+    site.inventory.write_text(content)
+    done = site.twinspark(verb)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 0), (["--live"], 2)])
+def test_one_that_is_encrypted_has_proofs_all_the_same(site: Site, tmp_path: Path, words: list[str], code: int) -> None:
+    (tmp_path / "word").write_text("open sesame\n")
+    vault = Path(sys.executable).with_name("ansible-vault")
+    argv = [vault, "encrypt", "--vault-password-file", tmp_path / "word", site.inventory]
+    subprocess.run(argv, check=True, capture_output=True)
+    (site.project / "ansible.cfg").write_text((ROOT / "ansible.cfg").read_text())
+    site.play("status", {"name": "Ping", "ansible.builtin.ping": {}})
+    done = site.twinspark("status", *words)
+    assert done.returncode == code, done.stderr

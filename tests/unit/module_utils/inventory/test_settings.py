@@ -24,6 +24,8 @@ SPECS: dict[str, dict[str, Any]] = {
     "ports": {"type": "list", "elements": "int"},
     "tests": {"type": "list", "elements": "str", "choices": ["write_bw", "write_lat"]},
     "anything": {"type": "raw"},
+    "share": {"type": "float", "description": ["A share.", "Range: 0 to 1."]},
+    "many": {"type": "list", "elements": "int", "description": ["Counts.", "Range: 1 or more."]},
 }
 REFUSED = [
     ("gbit", "many", "gbit must be a number, is 'many'", "gbit must be a number, is a text"),
@@ -73,10 +75,34 @@ def test_what_ansible_takes_is_taken(name: str, value: Any) -> None:
     assert ArgumentSpecValidator({name: SPECS[name]}).validate({name: value}).error_messages == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("share", 1, []),
+        ("share", -5, ["share must be from 0 to 1, is -5"]),
+        ("share", "1.5", ["share must be from 0 to 1, is '1.5'"]),
+        ("share", float("nan"), ["share must be from 0 to 1, is nan"]),
+        ("share", None, []),
+        ("many", [3, 0], ["many, entry 2, must be at least 1, is 0"]),
+    ],
+)
+def test_a_number_out_of_its_range_is_told(name: str, value: Any, said: list[str]) -> None:
+    """Which Ansible's own specs can't express."""
+    assert list(wrong(name, value, Spec.from_json(SPECS[name]), VALIDATORS)) == said
+
+
 def test_an_inventory_that_sets_nothing_is_remarked_on() -> None:
     settings = {"twinspark_profile", "__x_vars"}
-    assert "the profile p, and rails" in defaults_alone(["ansible_host", "__x_vars"], "p", settings)
-    assert defaults_alone(["ansible_host", "twinspark_profile"], "p", settings) == ""
+    assert "the profile p, and rails" in defaults_alone(["ansible_host", "__x_vars"], "p", settings, weights=False)
+    assert defaults_alone(["ansible_host", "twinspark_profile"], "p", settings, weights=False) == ""
+
+
+def test_a_profile_that_nobody_names_is_told_unless_its_weights_do_not_count() -> None:
+    settings = {"twinspark_profile", "twinspark_rails"}
+    said = defaults_alone(["twinspark_rails"], "p", settings, weights=False)
+    assert said == "twinspark_profile is set nowhere, so its default holds: the profile p"
+    assert defaults_alone(["twinspark_rails"], "p", settings, weights=True) == ""
+    assert "hold: rails in" in defaults_alone(["ansible_host"], "p", settings, weights=True)
 
 
 def test_a_sentence_that_is_not_known_stays_as_it_is() -> None:

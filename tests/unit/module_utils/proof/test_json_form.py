@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from ansible.module_utils.twinspark.proof.json_form import SPARSE, ShapeError, from_json, to_json
+from ansible.module_utils.twinspark.proof.json_form import SPARSE, Json, ShapeError, from_json, to_json
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,26 @@ def test_a_value_comes_back_as_it_was():
     plain = to_json(value)
     assert plain["parts"] == [{"name": "a"}, {"name": "b", "size": 2}]
     assert from_json(Outer, plain, "outer") == value
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing(Json):
+    """A value with the common base."""
+
+    called = "crossing"
+
+    rate: float
+    inner: Inner | None = None
+
+
+def test_a_value_with_the_base_comes_back_and_names_itself_in_a_refusal():
+    value = Crossing(1.5, Inner("a"))
+    assert Crossing.from_json(value.to_json()) == value
+    assert from_json(Crossing, to_json(value), "given") == value
+    with pytest.raises(ShapeError, match=r"^crossing: rate is missing$"):
+        Crossing.from_json({})
+    with pytest.raises(ShapeError, match=r"^plan: rate must be a number"):
+        Crossing.from_json({"rate": "fast"}, "plan")
 
 
 def test_a_key_of_a_newer_version_is_passed_over():

@@ -1,0 +1,3 @@
+from ansible.parsing.dataloader import DataLoader
+
+def load_extra_vars(loader: DataLoader) -> dict[str, object]: ...

@@ -16,12 +16,13 @@ from pathlib import Path
 MARK = "TWINSPARK_RUN_ID"
 PROC = Path("/proc")  # where it is missing, as on macOS, nothing is found
 LOOK = 0.1  # seconds between two looks
+HELD = 5.0  # seconds in which a killed process must be gone
 
 
 def end(run_id: str, grace: float) -> list[int]:
     """Ask all processes of the run to end, kill those that have not done so after *grace* seconds; what is left.
 
-    Nothing can be left but what this user may not kill.
+    Nothing can be left but what this user may not kill, or what the kernel holds (a dead disk or NFS server).
     """
     deadline = time.monotonic() + max(0.0, grace)
     asked: set[int] = set()
@@ -29,7 +30,7 @@ def end(run_id: str, grace: float) -> list[int]:
         late = time.monotonic() >= deadline
         refused = [pid for pid in left if (late or pid not in asked) and not sent(pid, late)]
         asked.update(left)
-        if late and refused == left:
+        if late and (refused == left or time.monotonic() >= deadline + HELD):
             return left
         time.sleep(LOOK)
     return []

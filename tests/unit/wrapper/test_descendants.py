@@ -102,3 +102,10 @@ def test_nothing_of_an_interrupted_apply_is_left(site: Site, tmp_path: Path, num
         assert child.wait(30) == 130
     assert not alive(numbers[0])
     assert descendants.of_run(mark.partition("=")[2]) == []
+
+
+def test_one_that_the_kernel_holds_is_told_and_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descendants, "HELD", 0.2)
+    monkeypatch.setattr(descendants, "of_run", lambda run_id: [7])
+    monkeypatch.setattr(descendants, "sent", lambda pid, late: True)
+    assert descendants.end("a run", grace=0) == [7]

@@ -187,8 +187,9 @@ def test_slow_messages_stop_the_line():
     assert names == ["write_lat rail1 spark1 -> spark2, typical", "write_lat rail1 spark1 -> spark2, 99.9 %"]
 
 
-def test_the_median_of_the_repeats_is_judged_and_their_spread_remarked_on():
-    values = {1: 107e9, 2: 60e9, 3: 108e9}
+@pytest.mark.parametrize(("worst", "causes"), [(13e9, ["13gbit"] * 4), (60e9, ["slow"] * 4), (91e9, [])])
+def test_the_worst_repeat_is_judged_and_the_median_kept_beside_it(worst, causes):
+    values = {1: 107e9, 2: worst, 3: 108e9}
     result = report(
         measured=runs(
             change=lambda run, step: (
@@ -198,11 +199,47 @@ def test_the_median_of_the_repeats_is_judged_and_their_spread_remarked_on():
             )
         )
     )
-    assert not failed(result)
+    assert [verdict["cause"] for verdict in failed(result).values()] == causes
     spread = next(v for v in result["verdicts"] if v["name"].startswith("spread of"))
-    assert (spread["ok"], spread["blocks"], spread["measured"]) == (False, False, 44.9)
+    assert (spread["ok"], spread["blocks"]) == (False, False)
+    assert spread["measured"] == pytest.approx(100 * (108e9 - worst) / 107e9, abs=0.06)
     figure = next(m for m in result["measurements"] if m["name"] == "write_bw")
-    assert (figure["value"], figure["lowest"], figure["highest"], figure["repeats"]) == (107e9, 60e9, 108e9, 3)
+    assert (figure["value"], figure["lowest"], figure["highest"], figure["repeats"]) == (107e9, worst, 108e9, 3)
+
+
+@pytest.mark.parametrize(
+    ("test", "rows", "cause"),
+    [
+        ("write_bw", [{"average_bit_s": 107e9}, {"average_bit_s": 13e9}, {"average_bit_s": 107e9}], "13gbit"),
+        ("write_lat", [{"typical_us": 900.0}, {"typical_us": 1.97}], "slow"),
+        ("write_lat", [{"p999_us": 900.0}, {"p999_us": 2.3}], "slow"),
+        ("write_lat", [{"typical_us": None, "average_us": None}], "invalid"),
+        ("write_lat", [{"typical_us": None, "average_us": None, "average_bit_s": 107e9}], "invalid"),
+        ("write_bw", [{"average_bit_s": None, "average_us": 1.97}], "invalid"),
+        ("write_bw", [{"average_bit_s": None}, {}], "invalid"),
+    ],
+)
+def test_the_worst_row_counts_and_one_without_the_figure_is_no_measurement(test, rows, cause):
+    def change(run, step):
+        return {"rows": [row(test, **values) for values in rows]} if run["test"] == test else {}
+
+    found = failed(report(measured=runs(change=change)))
+    assert {verdict["cause"] for verdict in found.values()} == {cause}
+
+
+def test_a_repeat_that_never_came_stops_the_line():
+    measured = runs()
+    measured["client"] = [run for run in measured["client"] if run["group"] != 2 or run["test"] != "write_bw"]
+    assert {verdict["cause"] for verdict in failed(report(measured=measured)).values()} == {"invalid"}
+
+
+def test_a_tail_that_one_repeat_did_not_measure_is_not_taken_for_zero():
+    def change(run, step):
+        tail = {4: None, 5: 30.0, 6: None}
+        return {"rows": [row("write_lat", p999_us=tail[run["group"]])]} if run["test"] == "write_lat" else {}
+
+    tails = {v["measured"] for v in failed(report(measured=runs(change=change))).values()}
+    assert tails == {30.0}
 
 
 @pytest.mark.parametrize("cause", ["killed", "timeout", "memlock", "retry_exceeded", "port_busy", "no_path", "invalid"])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .causes import Cause, of_lines
+from .causes import HARMLESS, Cause, of_lines
 
 MIB = 2**20  # perftest's MB/sec (to 24.04) and MiB/sec (after) are both 2^20 bytes a second: perftest_parameters.c
 UNITS = {"MB/sec": 8 * MIB, "MiB/sec": 8 * MIB, "Gb/sec": 10**9, "Mpps": 10**6, "usec": 1, "%": 1, "%%": 1, "": 1}
@@ -68,8 +68,13 @@ class Result:
 
     @property
     def valid(self) -> bool:
-        """Whether there is a measurement at all."""
-        return any(row.valid for row in self.rows)
+        """Whether there is a measurement at all: a figure, and no error printed beside it that concerns it."""
+        return any(row.valid for row in self.rows) and not self.spoils
+
+    @property
+    def spoils(self) -> Cause | None:
+        """The most precise error that no figure may stand beside, None when there is none."""
+        return next((error for error in self.errors if error.name not in HARMLESS), None)
 
     @property
     def cause(self) -> Cause | None:

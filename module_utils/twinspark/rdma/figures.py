@@ -14,6 +14,11 @@ GIGA = 1e9
 FAULT_BIT_S = (8e9, 25e9)
 FAULT_REASON = "this is the 13 Gb/s fault: the link, PCIe and counters look healthy, and only a bandwidth test sees it"
 FAULT_FIX = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
+LANES_REASON = "its link or its PCIe lanes carry {:.1f} Gb/s at most"
+LANES_FIX = (
+    "See the PCIe lanes' verdicts: x2 points at old NIC firmware. Update it, one host at a time, then cut the power"
+)
+SLOW_REASON = "the rail is slower than it has to be"
 SLOW_FIX = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
 
 
@@ -61,13 +66,14 @@ def bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[
             fix="Check that the rail's address is not the host's own, and measure again",
         )  # fmt: skip
         return
+    narrow = ceiling is not None and ceiling < floor
     fault = FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
     yield Verdict.of(
         name, value / GIGA, Requirement(">=", round(floor / GIGA, 2), "Gb/s"), digits=2,
-        cause="13gbit" if fault else "slow",
-        reason=(FAULT_REASON if fault else "the rail is slower than it has to be")
+        cause="13gbit" if fault else "lanes" if narrow else "slow",
+        reason=(FAULT_REASON if fault else LANES_REASON.format((ceiling or 0) / GIGA) if narrow else SLOW_REASON)
         + _among([value / GIGA for value in figure.values], "lowest", "Gb/s"),
-        fix=FAULT_FIX if fault else SLOW_FIX,
+        fix=FAULT_FIX if fault else LANES_FIX if narrow else SLOW_FIX,
     )  # fmt: skip
     if len(figure.values) > 1:
         yield Verdict.of(

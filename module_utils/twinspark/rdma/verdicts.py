@@ -11,9 +11,9 @@ from typing import Any
 
 from ..inventory.fabric import Host
 from ..proof.json_form import SPARSE, to_json
-from ..proof.values import Findings, Measurement, Verdict
+from ..proof.values import Findings, Measurement, Requirement, Verdict
 from .causes import LOST, Cause, named
-from .devices import ACTIVE, Facts, capacity, judge
+from .devices import ACTIVE, GONE_FIX, Facts, capacity, gone, judge
 from .facts import Tool
 from .figures import Figure, Thresholds, bandwidth, latency, measurements
 from .perftest import Row
@@ -231,8 +231,12 @@ def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:
 
 
 def _changed(fabric: Sequence[Host], facts: Looks) -> Iterator[Verdict]:
-    """A link that was there before and is gone after the measurements."""
+    """A link or a function that was there before and is gone after the measurements."""
     for entry in fabric:
+        if missing := gone(facts.before[entry.host], facts.after[entry.host]):
+            yield Verdict.of(f"PCI functions on {entry.host} after the measurements", f"no {', '.join(missing)}",
+                             Requirement("==", "all there"), cause="function_gone",
+                             reason="they vanished while the fabric was measured", fix=GONE_FIX)  # fmt: skip
         for rail in entry.rails:
             before, after = (look[entry.host].device(rail.hca).state for look in (facts.before, facts.after))
             if before == "ACTIVE" and after != before:

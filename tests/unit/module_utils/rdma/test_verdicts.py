@@ -358,6 +358,55 @@ def test_two_lanes_are_remarked_on_but_do_not_stop_the_line():
     assert "firmware" in remark["reason"]
 
 
+def test_two_lanes_on_both_hosts_are_named_as_what_holds_the_rail_back():
+    two = {"pcie_width": 2, "pcie_bit_s": 63.02e9}
+    both = facts(spark1_rail1=two, spark2_rail1=two)
+    found = failed(report(both, bandwidth(60e9, rail="rail1", kind="alone")))
+    assert [verdict["cause"] for name, verdict in found.items() if "rail1" in name] == ["lanes"] * 2
+    verdict = found["write_bw rail1 spark1 -> spark2"]
+    assert "63.0 Gb/s at most" in verdict["reason"]
+    assert "firmware" in verdict["fix"]
+    assert len([v for v in report(both)["verdicts"] if v["name"].startswith("PCIe lanes") and not v["ok"]]) == 2
+
+
+def functions(*addresses):
+    return {address: {"vendor": "0x15b3", "driver": "mlx5_core"} for address in addresses}
+
+
+ALL = ("0000:01:00.0", "0000:01:00.1", "0002:01:00.0", "0002:01:00.1")
+
+
+@pytest.mark.parametrize(
+    ("there", "ok", "measured"),
+    [(ALL, True, "all there"), (ALL[:2], False, "no 0002:01:00.1"), (ALL[:1], False, "no 0000:01:00.1, 0002:01:00.1")],
+)
+def test_a_function_of_the_cage_that_vanished_is_noticed_on_both_hosts_alike(there, ok, measured):
+    """Also where the inventory has one rail only, so that nothing is measured over the other function."""
+    one = fabric(NAMES, {n: {"twinspark_rails": RAILS[:1], "ansible_host": f"10.0.0.{i}"} for i, n in enumerate(NAMES)})
+    found = facts()
+    for host in NAMES:
+        found[host]["functions"] = functions(*there)
+    verdicts = [v for v in rdma_fabric.judge(one, looked(found), []) if v.name.startswith("PCI functions")]
+    assert [(v.name, v.ok, v.measured, v.blocks) for v in verdicts] == [
+        (f"PCI functions of the cabled cage on {host}", ok, measured, False) for host in NAMES
+    ]
+
+
+def test_functions_that_are_not_a_spark_s_are_not_asked_for():
+    found = facts()
+    assert not [v for v in report(found)["verdicts"] if v["name"].startswith("PCI functions")]
+
+
+def test_a_function_that_vanished_during_the_measurements_stops_the_line():
+    found = facts()
+    for host in NAMES:
+        found[host]["functions"] = functions(*ALL)
+    after = copy.deepcopy(found)
+    del after["spark2"]["functions"]["0002:01:00.0"]
+    verdict = failed(report(found, after=after))["PCI functions on spark2 after the measurements"]
+    assert (verdict["cause"], verdict["measured"]) == ("function_gone", "no 0002:01:00.0")
+
+
 def test_equal_small_mtus_are_no_fault():
     found = facts(**{f"{host}_{rail}": {"active_mtu": 1024} for host in NAMES for rail in ("rail1", "rail2")})
     assert not failed(report(found))

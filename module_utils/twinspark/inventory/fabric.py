@@ -12,6 +12,8 @@ from ..proof.json_form import Json
 
 RAIL_KEYS = ("name", "interface", "hca", "subnet")
 RAIL_OPTIONAL_KEYS = ("address",)
+LANES = 4  # of each function of a ConnectX-7 in a Spark
+_SPARK_HCA = re.compile(r"^roce(P2)?(p1s0f[01])$")
 INTERFACE = re.compile(r"^[^\s/:]{1,15}$")
 
 
@@ -87,6 +89,12 @@ def fabric(hosts: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> l
     if problems:
         raise FabricError(*problems)
     return entries
+
+
+def twin_of(hca: str) -> str | None:
+    """The other function that feeds the same cage of a Spark: roceP2p1s0f1 for rocep1s0f1. None for any other name."""
+    match = _SPARK_HCA.match(hca)
+    return f"roce{'' if match[1] else 'P2'}{match[2]}" if match else None
 
 
 def hosts_of(entries: Sequence[object]) -> list[Host]:

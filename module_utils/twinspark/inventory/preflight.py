@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..proof.values import Findings, Measurement, Requirement, Verdict
+from .fabric import LANES, twin_of
 from .host_facts import GIB, Disk, HostFacts
 
 # What must be the same on all hosts, and whether a difference stops the line.
@@ -177,18 +178,26 @@ def _docker(host: str, fact: HostFacts, needs: Needs) -> list[Verdict]:
 
 
 def _pcie(host: str, fact: HostFacts) -> list[Verdict]:
-    """The functions of a ConnectX-7 are alike: one with fewer lanes than another shows old firmware."""
-    widths = {nic.hca: int(nic.width) for nic in fact.nics if nic.width.isdigit()}
+    """The functions of a ConnectX-7, each with its lanes and its twin. Both hosts may have the same fault."""
+    widths = {nic.hca: int(nic.width) for nic in fact.nics if nic.width.isdecimal() and len(nic.width) < 4}
     if not widths:
         return []
+    missing = sorted({twin for hca in widths if (twin := twin_of(hca))} - {nic.hca for nic in fact.nics})
     return [
         Verdict.told(
-            f"PCIe width of the NIC's functions on {host}", len(set(widths.values())) == 1,
-            ", ".join(f"{hca} x{width}" for hca, width in widths.items()), "the same",
-            reason="one function has fewer lanes: old firmware is known for it",
+            f"PCIe width of the NIC's functions on {host}",
+            len(set(widths.values())) == 1 and min(widths.values()) >= LANES,
+            ", ".join(f"{hca} x{width}" for hca, width in widths.items()), f"x{LANES} or more, and the same",
+            reason="a function has fewer lanes: old firmware is known for it",
             fix="update the NIC's firmware with the vendor's tool, one host at a time, cables in; then cut its power",
             blocks=False,
-        )
+        ),
+        Verdict.told(
+            f"functions of the NIC on {host}", not missing, f"no {', '.join(missing)}" if missing else "in pairs",
+            "both functions of a cage", reason="a cage is fed by two functions, and one of them is gone",
+            fix="cut the host's power for 60 s with the cables in; a firmware update and a reboot are known to lose it",
+            blocks=False,
+        ),
     ]  # fmt: skip
 
 

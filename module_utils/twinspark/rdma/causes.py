@@ -29,6 +29,9 @@ QUEUE_PAIRS_REFUSED = "queue_pairs_refused"
 CLOCK_UNSTEADY = "clock_unsteady"
 # What perftest loses by itself. It says nothing of the path, so that a spare takes the place of the attempt.
 LOST = (QUEUE_PAIRS_REFUSED, CLOCK_UNSTEADY)
+# What may stand beside a good figure. A client makes up to ten attempts at connecting and prints what became of each
+# (retry_rdma_connect); the figure shows that one succeeded. The limit of -w is the caller's.
+HARMLESS = ("no_server", "no_route", "cm_rejected", QUEUE_PAIRS_REFUSED, "below_limit")
 
 # Name, meaning, fix. The order is the order of precision: where one output has several, the first one is the cause
 # and the later ones are what followed from it.
@@ -142,6 +145,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         "what was printed is not a measurement",
         "Measure again; if it stays, run the printed command by hand on both hosts",
     ),
+    "unfinished": (
+        "the test did not come to its end, whatever it printed besides",
+        "Read the lines before it, and the other end's output; then measure again",
+    ),
     "no_output": ("the test ended without a result", "Run the printed command by hand on both hosts"),
 }
 
@@ -193,6 +200,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|Failed to create RDMA CM connection|Unable to perform rdma_(?:client|server) function"
         r"|Couldn't create IB resources|accept\(\) failed",
     ),
+    ("unfinished", r"Failed to complete run_iter_\w+ function|poll CQ failed|Bad wc status"),
 )
 _COMPILED = tuple((name, re.compile(pattern)) for name, pattern in _PATTERNS)
 _ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in _PATTERNS))
@@ -220,6 +228,8 @@ def of_lines(lines: Iterable[str]) -> tuple[Cause, ...]:
             found.setdefault(cause.name, cause)
     if found.keys() & {"retry_exceeded", "rnr_retry_exceeded", "torn_down", "remote_access"}:
         found.pop("completion_error", None)  # the headline of the "Failed status N" line that follows it
+    if len(found) > 1:
+        found.pop("unfinished", None)  # it says nothing that the others don't
     return by_precision(found.values())
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..inventory.fabric import Host, Rail
+from ..inventory.fabric import LANES, Host, Rail, twin_of
 from ..proof.values import Requirement, Verdict
-from .facts import DRIVER, MELLANOX, Device, HostFacts
+from .facts import DRIVER, MELLANOX, Device, HostFacts, pci_of
 
 Facts = Mapping[str, HostFacts]
 ACTIVE = Requirement("==", "ACTIVE")
-LANES = Requirement(">=", 4, "")  # of each function of a ConnectX-7 in a Spark
+WIDTH = Requirement(">=", LANES, "")
+GONE_FIX = (
+    "Cut the host's power for 60 s with the cables in; a firmware update and a reboot are known to lose a function"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,17 @@ def unusable(fabric: Sequence[Host], facts: Facts) -> dict[str, str]:
 
 def judge(fabric: Sequence[Host], facts: Facts, tools: Sequence[str]) -> list[Verdict]:
     """Every verdict on the fabric itself."""
-    return [*_tools(facts, tools), *_devices(fabric, facts), *_mtus(fabric, facts)]
+    return [
+        *_tools(facts, tools),
+        *_devices(fabric, facts),
+        *_functions(fabric, facts),
+        *_mtus(fabric, facts),
+    ]
+
+
+def gone(before: HostFacts, after: HostFacts) -> list[str]:
+    """The PCI functions that were there before and are not any more."""
+    return sorted(before.functions.keys() - after.functions.keys())
 
 
 def _tools(facts: Facts, tools: Sequence[str]) -> Iterator[Verdict]:
@@ -138,11 +151,33 @@ def _devices(fabric: Sequence[Host], facts: Facts) -> Iterator[Verdict]:
                 yield Verdict.of(
                     f"PCIe lanes of {rail.hca} on {entry.host}",
                     device.pcie_width,
-                    LANES,
+                    WIDTH,
                     blocks=False,
                     reason="a width of x2 on one function points at old NIC firmware",
                     fix="Update the NIC firmware, one host at a time, then power both off and on",
                 )
+
+
+def _functions(fabric: Sequence[Host], facts: Facts) -> Iterator[Verdict]:
+    """Both functions of the cabled cage, also of one that no rail uses: that both hosts lack it is no excuse."""
+    for entry in fabric:
+        hcas = {rail.hca for rail in entry.rails}
+        wanted = {
+            pci for hca in hcas for name in (hca, twin_of(hca)) if name and twin_of(hca) and (pci := pci_of(name))
+        }
+        there = facts[entry.host].functions
+        if not wanted or not there:
+            continue  # no Spark's names, or no ConnectX at all: Soft-RoCE has no function
+        missing = sorted(wanted - there.keys())
+        yield Verdict.of(
+            f"PCI functions of the cabled cage on {entry.host}",
+            f"no {', '.join(missing)}" if missing else "all there",
+            Requirement("==", "all there"),
+            blocks=False,
+            cause="function_gone",
+            reason="a cage is fed by two functions, and without both one cable carries half",
+            fix=GONE_FIX,
+        )
 
 
 def _mtus(fabric: Sequence[Host], facts: Facts) -> Iterator[Verdict]:

@@ -14,6 +14,11 @@ GIGA = 1e9
 FAULT_BIT_S = (8e9, 25e9)
 FAULT_REASON = "this is the 13 Gb/s fault: the link, PCIe and counters look healthy, and only a bandwidth test sees it"
 FAULT_FIX = "Reboot both with the cable in; else shut both down, pull AC for 60 s or more, and measure again"
+LANES_REASON = "its link or its PCIe lanes carry {:.1f} Gb/s at most"
+LANES_FIX = (
+    "See the PCIe lanes' verdicts: x2 points at old NIC firmware. Update it, one host at a time, then cut the power"
+)
+SLOW_REASON = "the rail is slower than it has to be"
 SLOW_FIX = "Check the PCIe width, the MTU of both ends, ip -s link, and whether anything else uses the rail"
 
 
@@ -32,7 +37,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The repeats of one test in one direction over one rail: their median and their spread."""
+    """The repeats of one test in one direction over one rail. The worst is judged: a fault may come and go."""
 
     test: str
     subject: str
@@ -40,13 +45,9 @@ class Figure:
     tails: tuple[float, ...] = ()
 
     @property
-    def value(self) -> float:
-        return median(self.values)
-
-    @property
     def spread(self) -> float:
         """(highest - lowest) / median."""
-        return (max(self.values) - min(self.values)) / self.value
+        return (max(self.values) - min(self.values)) / median(self.values)
 
 
 def bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[float | None]) -> Iterator[Verdict]:
@@ -57,7 +58,7 @@ def bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[
     floor = limits.together_bit_s if rails > 1 else limits.rail_bit_s
     if ceiling and rails == 1:
         floor = max(floor, limits.fraction * ceiling)
-    value = figure.value
+    value = min(figure.values)
     if ceiling and max(figure.values) > ceiling:
         yield Verdict.of(
             name, max(figure.values) / GIGA, Requirement("<=", math.floor(ceiling / GIGA * 10) / 10, "Gb/s"), digits=2,
@@ -65,11 +66,14 @@ def bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[
             fix="Check that the rail's address is not the host's own, and measure again",
         )  # fmt: skip
         return
+    narrow = ceiling is not None and ceiling < floor
     fault = FAULT_BIT_S[0] <= value / rails <= FAULT_BIT_S[1]
     yield Verdict.of(
         name, value / GIGA, Requirement(">=", round(floor / GIGA, 2), "Gb/s"), digits=2,
-        cause="13gbit" if fault else "slow", reason=FAULT_REASON if fault else "the rail is slower than it has to be",
-        fix=FAULT_FIX if fault else SLOW_FIX,
+        cause="13gbit" if fault else "lanes" if narrow else "slow",
+        reason=(FAULT_REASON if fault else LANES_REASON.format((ceiling or 0) / GIGA) if narrow else SLOW_REASON)
+        + _among([value / GIGA for value in figure.values], "lowest", "Gb/s"),
+        fix=FAULT_FIX if fault else LANES_FIX if narrow else SLOW_FIX,
     )  # fmt: skip
     if len(figure.values) > 1:
         yield Verdict.of(
@@ -81,15 +85,24 @@ def bandwidth(name: str, figure: Figure, limits: Thresholds, ceilings: Sequence[
 
 def latency(name: str, figure: Figure, limits: Thresholds) -> Iterator[Verdict]:
     """The typical time of a message, and where it was measured the slowest thousandth's."""
-    parts = [("typical", figure.value, limits.typical_us)]
-    if any(figure.tails):
-        parts.append(("99.9 %", median(figure.tails), limits.p999_us))
-    for part, value, limit in parts:
+    for part, values, limit in (
+        ("typical", figure.values, limits.typical_us),
+        ("99.9 %", figure.tails, limits.p999_us),
+    ):
+        if not values:
+            continue
         yield Verdict.of(
-            f"{name}, {part}", value, Requirement("<=", limit, "us"), digits=2, cause="slow",
-            reason="messages take longer than they have to",
+            f"{name}, {part}", max(values), Requirement("<=", limit, "us"), digits=2, cause="slow",
+            reason="messages take longer than they have to" + _among(values, "highest", "us"),
             fix="Look at the CPU governor, at other load on both hosts, and at the link's error counters",
         )  # fmt: skip
+
+
+def _among(values: Sequence[float], which: str, unit: str) -> str:
+    """Which of several repeats a verdict is about, and what they came to otherwise."""
+    if len(values) < 2:
+        return ""
+    return f" (the {which} of {len(values)} repeats, whose median is {median(values):.2f} {unit})"
 
 
 def measurements(figure: Figure) -> Iterator[Measurement]:
@@ -97,7 +110,7 @@ def measurements(figure: Figure) -> Iterator[Measurement]:
     unit = "bit/s" if figure.test.endswith("_bw") else "us"
     name = figure.test if unit == "bit/s" else f"{figure.test} typical"
     yield _measurement(name, figure.subject, unit, figure.values)
-    if any(figure.tails):
+    if figure.tails:
         yield _measurement(f"{figure.test} 99.9 %", figure.subject, unit, figure.tails)
 
 

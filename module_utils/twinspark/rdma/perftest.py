@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .causes import Cause, of_lines
+from . import agreement
+from .causes import HARMLESS, Cause, of_lines
 
 MIB = 2**20  # perftest's MB/sec (to 24.04) and MiB/sec (after) are both 2^20 bytes a second: perftest_parameters.c
 UNITS = {"MB/sec": 8 * MIB, "MiB/sec": 8 * MIB, "Gb/sec": 10**9, "Mpps": 10**6, "usec": 1, "%": 1, "%%": 1, "": 1}
@@ -68,8 +69,13 @@ class Result:
 
     @property
     def valid(self) -> bool:
-        """Whether there is a measurement at all."""
-        return any(row.valid for row in self.rows)
+        """Whether there is a measurement at all: a figure, and no error printed beside it that concerns it."""
+        return any(row.valid for row in self.rows) and not self.spoils
+
+    @property
+    def spoils(self) -> Cause | None:
+        """The most precise error that no figure may stand beside, None when there is none."""
+        return next((error for error in self.errors if error.name not in HARMLESS), None)
 
     @property
     def cause(self) -> Cause | None:
@@ -105,6 +111,8 @@ _SETTING = re.compile(
 _NO_DEVICE = re.compile(r"IB device (\S{1,80}) not found")
 _NUMBER = re.compile(r"^[-+]?(?:\d{1,30}(?:\.\d{0,30})?|inf(?:inity)?|nan)(?:e[-+]?\d{1,4})?$", re.IGNORECASE)
 _RULE = re.compile(r"^\s*-{20,}\s*$")
+# What perftest writes right behind a row, which it ends too late: an error from the other stream.
+_GLUED = re.compile(r"(?<=\d)\s{0,20}[A-Z][a-z].*$")
 _WAITING = re.compile(r"Waiting for client")
 _CYCLES = re.compile(r"^#, cycles\s*$|\bib_\w+_lat\b.*\s(?:-C|--report-cycles)(?:\s|$)")
 LONGEST = 2000  # characters of a line in which a command is looked for
@@ -211,7 +219,7 @@ class _Reader:
             self.warnings.append("no banner before the table: the test and the device are not known")
 
     def _row(self, line: str) -> None:
-        tokens = line.split()
+        tokens = _GLUED.sub("", line).split()
         if not all(_NUMBER.match(token) for token in tokens):
             if len(tokens) >= len(self.columns):
                 self.warnings.append(f"unreadable row: {line[:80]}")
@@ -239,10 +247,18 @@ def build_row(
     part: str | None = None,
     peak_expected: bool = True,
 ) -> Row | None:
-    """A row from (field, unit, number). Numbers that are no measurement become None, and `warn` is told why."""
-    fields: dict[str, Any] = {"part": part}
+    """A row from (field, unit, number). Numbers that are no measurement become None, and `warn` is told why.
+
+    That includes numbers that contradict each other, and times beside one that is no number.
+    """
+    fields: dict[str, Any] = {}
+    rate_unit, strange = 1.0, ""
     for name, unit, number in values:
         scale = UNITS.get(unit)
+        if name == "average_bit_s":
+            rate_unit = scale or 1.0
+        if name in agreement.TIMES and not math.isfinite(number):
+            strange = f"{name} is {number}"
         if unit == "cycles" or (cycles and unit == "usec"):
             warn("the times are CPU cycles (-C), not microseconds: not measured")
         elif scale is None:
@@ -254,4 +270,13 @@ def build_row(
                 warn(f"{name} is 0: not a measurement")
         else:
             fields[name] = int(number) if name in _INTEGERS else number * scale
-    return Row(**fields) if fields.get("bytes") else None
+    if not fields.get("bytes"):
+        return None
+    for what, names, why in (
+        ("rates", agreement.RATES, agreement.rates(fields, rate_unit)),
+        ("times", agreement.TIMES, strange or agreement.times(fields)),
+    ):
+        if why and fields.keys() & set(names):
+            warn(f"none of the {what} is a measurement: {why}")
+            fields = {name: value for name, value in fields.items() if name not in names}
+    return Row(part=part, **fields)

@@ -13,11 +13,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .agreement import moves
 from .perftest import MIB, VERBS, PerftestError, Result, Row, build_row, parse_all
 
 _UNITS = {"Gb/sec": 10**9, "MiB/sec": 8 * MIB}
 _BARE_NAN = re.compile(r"(:\s*)-?(?:nan|inf)\b")  # as C prints it, which is no JSON
-_TOLERANCE = 0.02  # the two units differ by a factor of 119; the rest is rounding to two decimals
 _FIELDS = {
     "MsgSize": ("bytes", ""), "n_iterations": ("iterations", ""), "sl": ("service_level", ""),
     "BW_peak": ("peak_bit_s", "BW"), "BW_average": ("average_bit_s", "BW"), "MsgRate": ("messages_s", "Mpps"),
@@ -73,12 +73,8 @@ def _row(numbers: Mapping[str, float], cycles: bool, gbits: bool | None, warning
 def _unit(numbers: Mapping[str, float]) -> str | None:
     """The unit under which average = size x message rate, None when neither or both would do."""
     average, size, rate = (numbers.get(key, 0.0) for key in ("BW_average", "MsgSize", "MsgRate"))
-    moved = size * 8 * rate * 10**6
-    coarse = size * 8  # bit/s in the last decimal of the message rate
     fits = [
-        unit
-        for unit, scale in _UNITS.items()
-        if moved > 0 and abs(average * scale - moved) <= _TOLERANCE * moved + coarse + 0.01 * scale
+        unit for unit, scale in _UNITS.items() if rate > 0 < size and moves(average * scale, size, rate * 10**6, scale)
     ]
     return fits[0] if len(fits) == 1 else None
 

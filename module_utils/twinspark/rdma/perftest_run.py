@@ -119,10 +119,12 @@ def outcome(end: Ended) -> Outcome:
     """The measurement of one end, or the named cause why there is none."""
     try:
         parsed = parse(end.text)
-        rows, warnings, valid = parsed.rows, parsed.warnings, parsed.valid
+        rows, warnings, valid, spoils = parsed.rows, parsed.warnings, parsed.valid, parsed.spoils
     except PerftestError:
-        rows, warnings, valid = (), (), False
-    cause = None if valid and end.result == "success" else cause_of(end)
+        rows, warnings, valid, spoils = (), (), False, None
+    succeeded = end.result == "success"
+    # perftest can end with 0 after an error: what it printed counts.
+    cause = None if succeeded and valid else (spoils if succeeded else None) or cause_of(end)
     if rows and not valid and cause and cause.name == "no_output":
         cause = named("invalid", "; ".join(warnings))
     return Outcome(valid and cause is None, rows, warnings, cause, end.text, end.code, end.result)

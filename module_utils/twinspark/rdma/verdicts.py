@@ -11,9 +11,9 @@ from typing import Any
 
 from ..inventory.fabric import Host
 from ..proof.json_form import SPARSE, to_json
-from ..proof.values import Findings, Measurement, Verdict
+from ..proof.values import Findings, Measurement, Requirement, Verdict
 from .causes import LOST, Cause, named
-from .devices import ACTIVE, Facts, capacity, judge
+from .devices import ACTIVE, GONE_FIX, Facts, capacity, gone, judge
 from .facts import Tool
 from .figures import Figure, Thresholds, bandwidth, latency, measurements
 from .perftest import Row
@@ -158,21 +158,15 @@ def _step(
         tried = [run for run in (*step.runs, *step.spares) if run.test == test]
         mine = [run for run in tried if _counts(run, ends)]
         cause = worst(cause for run in mine for cause in ends.causes(run))
-        groups = [_group(ends, [run for run in mine if run.group == number]) for number in {r.group for r in mine}]
-        rows = [group for group in groups if group]
+        numbers = sorted({run.group for run in mine})
+        groups = [[ends.client(run).rows for run in mine if run.group == number] for number in numbers]
+        figure = None if cause else _figure(test, step.subject, groups)
         name = f"{test} {step.subject}"
         verdicts += _replaced(name, [run for run in tried if ends.client(run).replaced], ends)
-        if cause or not rows:
+        if not figure:
             verdicts.append(_failed(name, cause, mine, ends))
             continue
-        if test.endswith("_bw"):
-            figure = Figure(test, step.subject, tuple(sum(row.average_bit_s or 0 for row in group) for group in rows))
-            verdicts += bandwidth(name, figure, limits, ceilings)
-        else:
-            typical = [max(row.typical_us or row.average_us or 0 for row in group) for group in rows]
-            tails = [max(row.p999_us or 0 for row in group) for group in rows]
-            figure = Figure(test, step.subject, tuple(typical), tuple(tails))
-            verdicts += latency(name, figure, limits)
+        verdicts += bandwidth(name, figure, limits, ceilings) if test.endswith("_bw") else latency(name, figure, limits)
         found += measurements(figure)
     return verdicts, found
 
@@ -192,10 +186,30 @@ def _replaced(name: str, runs: Sequence[Run], ends: Ends) -> Iterator[Verdict]:
                                cause=cause.name, reason=cause.meaning, fix=cause.fix)  # fmt: skip
 
 
-def _group(ends: Ends, runs: Sequence[Run]) -> list[Row]:
-    """The client's last row of every run of a group; nothing when one of them has none."""
-    rows = [ends.client(run).rows for run in runs]
-    return [row[-1] for row in rows] if all(rows) else []
+def _figure(test: str, subject: str, groups: Sequence[Sequence[Sequence[Row]]]) -> Figure | None:
+    """A value for each group, of the rows that each of its runs printed; None where one has no such figure.
+
+    The worst row of a run counts. Bandwidths of the runs of a group are added: they went at the same time.
+    """
+    worst_of = [[_worst(test, rows) for rows in group] for group in groups]
+    known = [[value for value in group if value] for group in worst_of]
+    if not known or known != worst_of:
+        return None
+    tails = [[row.p999_us for rows in group for row in rows if row.p999_us] for group in groups]
+    return Figure(
+        test,
+        subject,
+        tuple(sum(group) if test.endswith("_bw") else max(group) for group in known),
+        tuple(max(group) for group in tails if group),
+    )
+
+
+def _worst(test: str, rows: Sequence[Row]) -> float | None:
+    """The worst row's bit/s or microseconds; None where a row has none, or where there is no row."""
+    rate = test.endswith("_bw")
+    values = [row.average_bit_s if rate else row.typical_us or row.average_us for row in rows]
+    known = [value for value in values if value]
+    return (min if rate else max)(known) if known and len(known) == len(values) else None
 
 
 def _failed(name: str, cause: Cause | None, runs: Sequence[Run], ends: Ends) -> Verdict:
@@ -217,8 +231,12 @@ def _skipped(skipped: Mapping[str, str]) -> Iterator[Verdict]:
 
 
 def _changed(fabric: Sequence[Host], facts: Looks) -> Iterator[Verdict]:
-    """A link that was there before and is gone after the measurements."""
+    """A link or a function that was there before and is gone after the measurements."""
     for entry in fabric:
+        if missing := gone(facts.before[entry.host], facts.after[entry.host]):
+            yield Verdict.of(f"PCI functions on {entry.host} after the measurements", f"no {', '.join(missing)}",
+                             Requirement("==", "all there"), cause="function_gone",
+                             reason="they vanished while the fabric was measured", fix=GONE_FIX)  # fmt: skip
         for rail in entry.rails:
             before, after = (look[entry.host].device(rail.hca).state for look in (facts.before, facts.after))
             if before == "ACTIVE" and after != before:

@@ -30,6 +30,27 @@ def test_a_rate_is_judged_by_the_threshold_and_by_what_the_rail_can_carry(values
     assert (passed, named if not passed else "") == (ok, cause)
 
 
+@pytest.mark.parametrize(
+    ("values", "ok", "cause"),
+    [
+        ((107e9, 13e9, 107e9), False, "13gbit"),
+        ((107e9, 107e9, 88e9), False, "slow"),
+        ((107e9, 92e9, 100e9), True, ""),
+    ],
+)
+def test_the_worst_repeat_of_a_rate_is_judged(values, ok, cause):
+    found = list(bandwidth("bw", Figure("write_bw", "rail1", values), LIMITS, [None]))
+    assert (found[0].ok, found[0].cause, found[0].measured) == (ok, cause, min(values) / 1e9)
+    if not ok:
+        assert "the lowest of 3 repeats, whose median is 107.00 Gb/s" in found[0].reason
+
+
+def test_the_worst_repeat_of_a_latency_is_judged():
+    found = list(latency("lat", Figure("write_lat", "rail1", (2.0, 48.0, 2.0), (3.0, 4.0, 900.0)), LIMITS))
+    assert [(verdict.ok, verdict.measured) for verdict in found] == [(False, 48.0), (False, 900.0)]
+    assert "the highest of 3 repeats, whose median is 4.00 us" in found[1].reason
+
+
 def test_repeats_that_differ_much_are_remarked_on():
     assert [name for name, ok, _ in judged((92e9, 99e9, 110e9), [None]) if not ok] == ["spread of bw"]
 

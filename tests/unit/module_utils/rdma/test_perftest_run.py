@@ -126,6 +126,32 @@ def test_a_figure_that_is_none_is_named():
     assert (found.ok, found.cause.name) == (False, "invalid")
 
 
+FAILED_STATUS = " Completion with error at client\n Failed status 12: wr_id 7 syndrom 0x81\n"
+RETRIED = "Unexpected CM event bl blka 8\nEvent: RDMA_CM_EVENT_REJECTED; error: 8.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (GOOD + FAILED_STATUS, "retry_exceeded"),
+        (FAILED_STATUS + GOOD, "retry_exceeded"),
+        (GOOD + RETRIED + FAILED_STATUS, "retry_exceeded"),
+        (GOOD + " Failed to complete run_iter_bw function successfully\n", "unfinished"),
+        (GOOD + "poll CQ failed -1\n", "unfinished"),
+        (GOOD + "Couldn't allocate MR\n", "memlock"),
+    ],
+)
+def test_an_error_printed_beside_a_row_counts_although_the_exit_code_is_0(text, name):
+    found = outcome(Ended(text, 0))
+    assert (found.ok, found.cause and found.cause.name, len(found.rows)) == (False, name, 1)
+
+
+@pytest.mark.parametrize("text", [RETRIED + GOOD, GOOD + RETRIED])
+def test_attempts_at_connecting_do_not_spoil_the_figures_of_the_one_that_succeeded(text):
+    found = outcome(Ended(text, 0))
+    assert (found.ok, found.cause) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("names", "first"),
     [

@@ -25,8 +25,6 @@ CODE = ("tasks", "vars", "templates", "handlers")
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 # What Ansible evaluates without braces around it.
 BARE = ("when", "that", "until", "changed_when", "failed_when", "var")
-# Its numbers are flags of the engine, which has ranges of its own.
-UNBOUNDED = {"vllm_serve"}
 # common itself reads them, for all roles.
 FOR_ALL = {"twinspark_stage", "twinspark_profile"}
 
@@ -119,7 +117,7 @@ def test_every_option_has_a_type_and_says_what_it_is(role):
                 assert spec.get("elements"), name
 
 
-@pytest.mark.parametrize("role", sorted(set(ROLES) - UNBOUNDED))
+@pytest.mark.parametrize("role", ROLES)
 def test_every_number_has_a_range(role):
     """Without one a value that can't be is refused late, by the program that meets it."""
     numbers = ("int", "float")

@@ -31,7 +31,8 @@ class PairState:
     """What the supervisor says. state: its word, `absent` where it has written nothing yet, or `not reached`.
 
     since: Unix time at which the state began, and seconds since then, by the head's own clock; written_seconds: since
-    the file was written. restarts: counted ones. why: why it was not reached. What is not known is null.
+    the file was written. restarts: counted ones. why: why it is in this state, or was not reached. What is not known is
+    null.
     """
 
     state: str
@@ -45,14 +46,14 @@ class PairState:
 
     @property
     def line(self) -> str:
-        """In words, one line."""
+        """In words: a line, and one more for the reason of a restart or an end, which may be long."""
         if self.state == NOT_REACHED:
             return f"not reached: {self.why}"
         if self.state == ABSENT:
             return f"nothing is served yet: {self.why}"
         from ansible.module_utils.twinspark.proof.numbers import duration
 
-        told = [self.sentence]
+        told = [self.sentence.removesuffix(f": {self.why}")]
         told += [f"for {duration(self.seconds)}"] if self.seconds is not None else []
         told += [f"{self.restarts} restart{'s' if self.restarts != 1 else ''} counted"] if self.restarts else []
         line = "; ".join(told)
@@ -61,7 +62,7 @@ class PairState:
                 f". But the supervisor has written nothing for {duration(self.written_seconds)}: "
                 f"see `systemctl status twinspark-serve` on {self.host}"
             )
-        return line
+        return f"{line}\n      {self.why}" if self.why else line
 
 
 def command(path: str) -> str:
@@ -76,6 +77,7 @@ def said(text: str, name: str) -> PairState:
         document = json.loads(rest)
         state: Mapping[str, Any] = document["state"]
         kind, sentence = str(state["kind"]), str(document["sentence"])
+        why = str(state.get("why") or "")
         since, written = number(state.get("since")), number(document.get("written"))
         restarts = state.get("restarts")
         now = float(clock)
@@ -89,6 +91,7 @@ def said(text: str, name: str) -> PairState:
         seconds=round(max(0.0, now - since), 1) if since else None,
         restarts=restarts if isinstance(restarts, int) else None,
         written_seconds=round(max(0.0, now - written), 1) if written else None,
+        why=why,
     )
 
 

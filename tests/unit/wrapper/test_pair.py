@@ -33,6 +33,12 @@ def test_what_the_supervisor_waits_for_is_in_its_words() -> None:
     assert found.line.startswith("starting, waiting for spark2; for 16 min")
 
 
+def test_the_reason_which_may_be_long_stands_in_a_line_of_its_own() -> None:
+    found = pair.said(printed(kind="given_up", since=999_000.0, restarts=3, why="3 restarts did not help"), "spark1")
+    assert found.line == "given up; for 16 min 40 s; 3 restarts counted\n      3 restarts did not help"
+    assert (found.state, found.why) == ("given_up", "3 restarts did not help")
+
+
 def test_a_supervisor_that_writes_no_more_is_told() -> None:
     found = pair.said(printed(written=999_000.0, kind="serving", since=999_000.0), "spark1")
     assert "the supervisor has written nothing for 16 min" in found.line
@@ -86,13 +92,6 @@ def test_status_tells_the_proofs_of_hosts_that_are_away(site: Site) -> None:
         "pair: not reached: spark1: ssh: connect to host 127.0.0.1 port 1: Connection refused"
     )
     assert "missing" in done.stdout
-
-
-def test_status_tells_the_proofs_beside_an_inventory_that_is_none(site: Site) -> None:
-    site.inventory.write_text("sparks: {hosts: {}}\n")
-    done = site.twinspark("status")
-    assert done.returncode == 0
-    assert done.stdout.startswith("pair: not reached: No host is in the inventory group 'sparks'")
 
 
 def test_a_head_that_is_silent_is_given_up_with_all_that_was_started(

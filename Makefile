@@ -31,7 +31,7 @@ test-services:
 
 test-aside:
 	@scripts/aside scripts/lint
-	@scripts/aside pytest tests -m 'not lab'
+	@scripts/aside pytest tests -m 'not lab and not long'
 	@TWINSPARK_MOLECULE_LAB=molecule-network scripts/aside scripts/molecule roles_alone $(NETWORK_ROLES)
 
 test-wheel: setup  ## The wheel in a bare container, without this checkout: a site, every verb, the stages up to the weights

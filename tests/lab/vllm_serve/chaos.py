@@ -22,7 +22,6 @@ from tests.lab.vllm_serve.pairlab import HEAD, UNIT, WORKER, Pair
 TITLES = (
     (HEAD, "VLLM::EngineCore"),
     (HEAD, "VLLM::Worker_TP0"),
-    (WORKER, "VLLM::EngineCore"),
     (WORKER, "VLLM::Worker_TP1"),
 )
 ENDED = ("serving", "busy", "given_up")

@@ -73,15 +73,16 @@ def test_the_supervisor_is_killed_and_no_rank_notices(pair):
 
 
 @long
-@pytest.mark.parametrize(("host", "title"), [(HEAD, RANK0), (WORKER, ENGINE)], ids=["head's worker", "worker's core"])
-def test_any_other_process_of_the_engine_is_killed(pair, served_again, host, title):
-    pair.signal(host, title, "KILL")
+def test_the_worker_of_rank_0_is_killed(pair, served_again):
+    pair.signal(HEAD, RANK0, "KILL")
     served_again()
 
 
+# On the head it is the API server.
 @long
-def test_the_api_server_is_killed(pair, served_again):
-    pair.run(HEAD, "kill -KILL $(docker inspect --format '{{.State.Pid}}' twinspark-vllm)")
+@pytest.mark.parametrize("host", [HEAD, WORKER])
+def test_the_first_process_of_a_rank_is_killed(pair, served_again, host):
+    pair.run(host, "kill -KILL $(docker inspect --format '{{.State.Pid}}' twinspark-vllm)")
     served_again()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,6 +33,8 @@ case $1 in
   stop) rm -f "$UNITS/$unit" ;;
 esac
 """
+# The same on real hosts is in tests/lab/vllm_serve/test_verbs.py, which `make test` runs; these take a minute of the processor.
+pytestmark = pytest.mark.long
 METRICS = "vllm:generation_tokens_total 100.0\nvllm:num_requests_running {}.0\nvllm:num_requests_waiting 0.0\n"
 
 
@@ -47,6 +50,18 @@ class House:
         self.state.mkdir(parents=True)
         (folder / "bin/systemctl").write_text(SYSTEMCTL)
         (folder / "bin/systemctl").chmod(0o755)
+        # The content with the units of this folder instead of systemd's: a role's own names can't be set from outside.
+        self.content = folder / "content"
+        for part in ("roles", "library", "module_utils", "filter_plugins", "callback_plugins", "playbooks"):
+            shutil.copytree(ROOT / part, self.content / part)
+        shutil.copy(ROOT / "ansible.cfg", self.content)
+        (self.content / "profiles").symlink_to(ROOT / "profiles")
+        inside = self.content / "roles/vllm_serve/vars/main.yml"
+        inside.write_text(
+            inside.read_text().replace(
+                "/etc/systemd/system/twinspark-serve.service", f"{folder}/twinspark-serve.service"
+            )
+        )
         (folder / "twinspark-serve.service").touch()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -114,13 +129,13 @@ class House:
             **os.environ,
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "UNITS": str(self.units),
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_CONFIG": str(self.content / "ansible.cfg"),
             "TWINSPARK_STATE_DIR": str(self.folder / "controller"),
         }
-        internal = {"__vllm_serve_supervisor_unit": str(self.folder / "twinspark-serve.service")}
         argv = ["ansible-playbook", "-i", str(self.folder / "hosts.yml"), f"playbooks/{verb}.yml"]
-        argv += ["-e", json.dumps(internal), *words]
-        return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*argv, *words], cwd=self.content, env=environment, capture_output=True, text=True, check=False
+        )
 
     @property
     def wish(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ case $1 in
   stop) rm -f "$UNITS/$unit" ;;
 esac
 """
-# The same on real hosts is in tests/lab/vllm_serve/test_verbs.py, which `make test` runs; these take a minute of the processor.
+# The same on real hosts is in tests/lab/vllm_serve/test_verbs.py, which `make test` runs; these take minutes.
 pytestmark = pytest.mark.long
 METRICS = "vllm:generation_tokens_total 100.0\nvllm:num_requests_running {}.0\nvllm:num_requests_waiting 0.0\n"
 

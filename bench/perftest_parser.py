@@ -4,16 +4,17 @@
 Usage: bench/perftest_parser.py [ROWS]        (default 200000 rows, the output of an endless run over eleven days)
 """
 
+import importlib
 import sys
 import time
 import tracemalloc
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+import ansible.module_utils
 
-from ansible.module_utils.twinspark.rdma.perftest import parse
-
-import twinspark  # noqa: F401 - puts the shared code where the next line finds it
+ROOT = Path(__file__).resolve().parent.parent
+ansible.module_utils.__path__.insert(0, str(ROOT / "module_utils"))
+parse = importlib.import_module("ansible.module_utils.twinspark.rdma.perftest").parse
 
 HEAD = """\
  WARNING: BW peak won't be measured in this run.

@@ -32,13 +32,13 @@ judgement: {description: "measurements, verdicts and evidence, as twinspark_proo
 
 import dataclasses
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.evaluation import bench_result
+from ansible.module_utils.twinspark.proof.foreign import json_of
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json, read, to_json
 
 ARGUMENTS: dict[str, Any] = {
@@ -77,7 +77,7 @@ def read_case(folder: Path, case: Case) -> bench_result.Measured:
         label=case.label,
         concurrency=case.concurrency,
         prompts=case.prompts,
-        result=bench_result.Result.from_json(json.loads(result), f"{case.slug}.json") if result else None,
+        result=bench_result.Result.from_json(json_of(result), f"{case.slug}.json") if result else None,
         engine_log=text(folder / f"{case.slug}.engine.log").splitlines(),
         power=bench_result.power(text(folder / f"{case.slug}.power.csv")),
     )
@@ -96,7 +96,7 @@ def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     told = text(Path(module.params["plan"]))
     try:
-        plan = from_json(Plan, json.loads(told), "plan") if told else Plan("", ())
+        plan = from_json(Plan, json_of(told), "plan") if told else Plan("", ())
         cases = [read_case(Path(plan.folder), case) for case in plan.cases]
         published = read(tuple[bench_result.Published, ...], module.params["published"], "published")
     except (ValueError, ShapeError) as error:

@@ -56,6 +56,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.inventory.fabric import Rail
+from ansible.module_utils.twinspark.proof.foreign import json_of
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, read
 from ansible.module_utils.twinspark.serving import canary, vitals
 from ansible.module_utils.twinspark.serving.pair import Counters
@@ -101,7 +102,7 @@ def ask(params: dict[str, Any]) -> tuple[dict[str, Any], str]:
         body = json.dumps(canary.request(params["model"], params["prompt"], params["max_tokens"])).encode()
         question = urllib.request.Request(f"{params['url']}/v1/chat/completions", body, headers)  # noqa: S310
         with urllib.request.urlopen(question, timeout=params["timeout"]) as answer:  # noqa: S310
-            return dict(json.load(answer)), ""
+            return dict(json_of(answer.read())), ""
     except urllib.error.HTTPError as error:
         return {}, f"HTTP {error.code}: {error.read(400).decode(errors='replace').strip()}"
     except TimeoutError:

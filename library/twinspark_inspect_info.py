@@ -37,12 +37,12 @@ judgement: {description: "measurements, verdicts and evidence, as twinspark_proo
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.twinspark.evaluation import evaluation, inspect_log
+from ansible.module_utils.twinspark.proof.foreign import json_of
 from ansible.module_utils.twinspark.proof.json_form import to_json
 
 ARGUMENTS: dict[str, Any] = {
@@ -75,7 +75,7 @@ def read(module: AnsibleModule, log: Path) -> dict[str, Any]:
             "Fix: read the job's log; remove a broken log file, then run the stage again.",
             rc=code,
         )
-    log_read: dict[str, Any] = json.loads(out)
+    log_read: dict[str, Any] = json_of(out)
     return log_read
 
 

@@ -135,6 +135,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.twinspark.inventory.rules import RUNTIME, Inventory, problems
 from ansible.module_utils.twinspark.inventory.settings import defaults_alone
+from ansible.module_utils.twinspark.proof.foreign import ForeignError, yaml_of
 from ansible.module_utils.twinspark_host.content import known_names
 
 try:
@@ -169,7 +170,7 @@ def profile_content(name: str, folders: Iterable[str]) -> Any:
     for folder in folders:
         path = Path(folder) / f"{name}.yml"
         if path.is_file():
-            return yaml.safe_load(path.read_text())
+            return yaml_of(path.read_text())
     return None
 
 
@@ -186,7 +187,7 @@ def main() -> None:
     try:
         known = known_names(content, tuple(profiles))
         given["profile_content"] = profile_content(given["profile"], profiles)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ForeignError, yaml.YAMLError) as error:
         module.fail_json(
             msg=f"a file of {content} or the profile can't be read ({error}): correct or restore that file"
         )

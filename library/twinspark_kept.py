@@ -43,11 +43,11 @@ RETURN = r"""
 written: {description: Paths of the files that were made what they were., type: list, elements: str, returned: always}
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.proof.foreign import json_of
 from ansible.module_utils.twinspark.proof.json_form import ShapeError, from_json
 from ansible.module_utils.twinspark.serving import kept
 from ansible.module_utils.twinspark_host import kept as store
@@ -73,7 +73,7 @@ def present(params: dict[str, Any]) -> kept.Kept:
     files = store.files(params["files"])
     env = files.get(params["environment"])
     plan = {**params["plan"], "env": kept.environment(env.text if env else "")}
-    proof = json.loads(Path(params["proof"]).read_text()) if params["proof"] else None
+    proof = json_of(Path(params["proof"]).read_text()) if params["proof"] else None
     given = {key: params[key] for key in ("id", "written", "image", "snapshot", "url", "model")}
     return from_json(kept.Kept, {**given, "plan": plan, "files": files, "proof": proof}, "state")
 

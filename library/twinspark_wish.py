@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.twinspark.proof.foreign import json_of
 from ansible.module_utils.twinspark.proof.json_form import from_json, to_json
 from ansible.module_utils.twinspark.serving import supervised
 from ansible.module_utils.twinspark.serving.pair import Wish
@@ -61,7 +62,7 @@ def text_of(path: Path) -> str:
 def standing(path: Path) -> Wish | None:
     """The wish that is there; None where there is none, or none that can be read, which a new one then replaces."""
     try:
-        return from_json(Wish, json.loads(text_of(path)), str(path))
+        return from_json(Wish, json_of(text_of(path)), str(path))
     except ValueError:
         return None
 

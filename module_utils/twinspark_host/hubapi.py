@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import urllib.error
@@ -11,6 +10,8 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from ..twinspark.proof.foreign import json_of, lines_of, whole
 
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_BYTES = 64 * 1024**2  # of metadata; a repository of 100,000 files stays below
@@ -63,32 +64,40 @@ def answer(status: int, repo: str, commit: str, token: bool, code: str = "") -> 
 
 def pause(attempt: int, retry_after: str | None, longest: float = 60.0) -> float:
     """Seconds before the next attempt (0 is the first that failed): what the Hub asks for, else 1, 2, 4, ..."""
-    if retry_after and retry_after.isdigit():
-        return min(float(retry_after), longest)
+    asked = whole(retry_after)
+    if asked is not None:
+        return min(float(asked), longest)
     return float(min(2.0 ** min(attempt, 30), longest))  # for hours, that would be no float any more
 
 
-# The client's words (huggingface_hub 1.16, cli/_errors.py), the exceptions below them, and httpx's.
+# The client's words (huggingface_hub 1.16, cli/_errors.py), the exceptions below them, and httpx's. A line means the
+# status where it has all of them, in any order.
 CLIENT_FAULTS = (
-    (re.compile(r"No space left on device|Not enough free disk space", re.I), 507, ""),
-    (re.compile(r"requires approval|GatedRepo|403 (Client Error|Forbidden)", re.I), 403, "GatedRepo"),
-    (re.compile(r"Revision ?not ?found", re.I), 404, "RevisionNotFound"),
-    (re.compile(r"401 (Client Error|Unauthorized)|Invalid (user token|username or password)", re.I), 401, ""),
-    (re.compile(r"^Error: (Model|Repository) .*not found|RepositoryNotFound|File not found in", re.I | re.M), 404, ""),
-    (re.compile(r"\b429\b.*error|error.*\b429\b", re.I), 429, ""),
-    (re.compile(r"\b50[0234]\b.*error|error.*\b50[0234]\b", re.I), 503, ""),
+    ((r"No space left on device|Not enough free disk space",), 507, ""),
+    ((r"requires approval|GatedRepo|403 (?:Client Error|Forbidden)",), 403, "GatedRepo"),
+    ((r"Revision ?not ?found",), 404, "RevisionNotFound"),
+    ((r"401 (?:Client Error|Unauthorized)|Invalid (?:user token|username or password)",), 401, ""),
+    ((r"RepositoryNotFound|File not found in",), 404, ""),
+    ((r"^Error: (?:Model|Repository) ", r"not found"), 404, ""),
+    ((r"\b429\b", "error"), 429, ""),
+    ((r"\b50[0234]\b", "error"), 503, ""),
 )
+PATTERNS = tuple(
+    (tuple(re.compile(words, re.I) for words in all_of), status, code) for all_of, status, code in CLIENT_FAULTS
+)
+LONGEST_REASON = 300  # characters
 
 
 def client_answer(log: str, repo: str, commit: str, token: bool) -> Answer:
     """What the client's own words mean. Words about the line (cut, stalled, refused) mean: try again."""
-    for pattern, status, code in CLIENT_FAULTS:
-        if pattern.search(log):
+    lines = dict.fromkeys(lines_of(log))  # each once: a client that tries again says the same again
+    for all_of, status, code in PATTERNS:
+        if any(all(words.search(line) for words in all_of) for line in lines):
             if status == 507:
                 return Answer(False, "the disk is full. Free some space, and run again: what came is kept")
             return answer(status, repo, commit, token, code)
     last = (log.strip().splitlines() or ["it gave no reason"])[-1].removeprefix("Error: ").rstrip(". ")
-    return Answer(True, last)
+    return Answer(True, last[:LONGEST_REASON])
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ def read_info(question: Question, sleep: Callable[[float], None] = time.sleep) -
         after = None
         try:
             with urllib.request.urlopen(request, timeout=question.timeout) as reply:  # noqa: S310
-                return dict(json.loads(reply.read(MAX_BYTES)))
+                return dict(json_of(reply.read(MAX_BYTES)))
         except urllib.error.HTTPError as error:
             code = error.headers.get("X-Error-Code") or ""
             meaning = answer(error.code, question.repo, question.commit, bool(question.token), code)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..twinspark.proof.foreign import json_of
 from ..twinspark.proof.json_form import ShapeError, read, to_json
 from ..twinspark.serving.kept import File, Kept
 from .files import write_atomically
@@ -14,7 +15,7 @@ from .files import write_atomically
 def load(path: str | Path) -> tuple[Kept, ...]:
     """What is kept, the last state first; empty where nothing is. Raises ShapeError where it can't be read."""
     try:
-        return read(tuple[Kept, ...], json.loads(Path(path).read_text()), str(path))  # type: ignore[no-any-return]
+        return read(tuple[Kept, ...], json_of(Path(path).read_text()), str(path))  # type: ignore[no-any-return]
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:

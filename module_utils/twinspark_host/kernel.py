@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from ..twinspark.network.state import Link
+from ..twinspark.proof.foreign import ForeignError, decimal, items, json_of, mapping
 
 LINK_LOCAL = "fe80:"
+LONGEST = 1 << 20  # characters of ping's output
 
 
 def links(text: str) -> list[Link]:
-    """`ip -json address show`; link-local IPv6 left out, and without what sysfs knows."""
-    return [
-        Link(
-            name=link["ifname"],
-            mac=link.get("address", ""),
-            mtu=link.get("mtu"),
-            up="UP" in link.get("flags", []),
-            carrier="LOWER_UP" in link.get("flags", []),
-            master=link.get("master", ""),
-            addresses=tuple(
-                f"{info['local']}/{info['prefixlen']}"
-                for info in link.get("addr_info", [])
-                if "local" in info and not info["local"].startswith(LINK_LOCAL)
-            ),
-        )
-        for link in json.loads(text or "[]")
-        if link.get("ifname")
-    ]
+    """`ip -json address show`; link-local IPv6 left out, and without what sysfs knows. Raises ForeignError."""
+    return [_link(link) for link in map(mapping, items(json_of(text or "[]"))) if _text(link.get("ifname"))]
+
+
+def _link(link: Mapping[str, Any]) -> Link:
+    addresses = map(mapping, items(link.get("addr_info")))
+    mtu = link.get("mtu")
+    return Link(
+        name=link["ifname"],
+        mac=_text(link.get("address")),
+        mtu=mtu if isinstance(mtu, int) else None,
+        up="UP" in items(link.get("flags")),
+        carrier="LOWER_UP" in items(link.get("flags")),
+        master=_text(link.get("master")),
+        addresses=tuple(
+            f"{info['local']}/{info.get('prefixlen')}"
+            for info in addresses
+            if _text(info.get("local")) and not info["local"].startswith(LINK_LOCAL)
+        ),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def route_device(text: str) -> dict[str, str]:
     """`ip -json route get A` as {device, source}; empty strings when there is no route."""
     try:
-        routes = json.loads(text or "[]")
-    except ValueError:
+        routes = items(json_of(text or "[]"))
+    except ForeignError:
         routes = []
-    route = routes[0] if routes else {}
-    return {"device": route.get("dev", ""), "source": route.get("prefsrc", "")}
+    route = mapping(routes[0]) if routes else {}
+    return {"device": _text(route.get("dev")), "source": _text(route.get("prefsrc"))}
 
 
 def routes(text: str) -> list[str]:
@@ -53,8 +61,9 @@ def routes(text: str) -> list[str]:
 
 def ping(text: str) -> dict[str, Any]:
     """Output of iputils ping as {sent, received, rtt_ms, problem}; rtt_ms is the average, None without an answer."""
-    counts = re.search(r"(\d+) packets transmitted, (\d+)(?: packets)? received", text)
-    rtt = re.search(r"= [\d.]+/([\d.]+)/[\d.]+", text)
+    text = text[:LONGEST]
+    counts = re.search(r"\b([0-9]{1,18}) packets transmitted, ([0-9]{1,18})(?: packets)? received", text)
+    rtt = re.search(r"= [0-9.]{1,20}/([0-9.]{1,20})/[0-9.]{1,20}", text)
     problem = ""
     for pattern in (
         r"[Mm]essage too long(?:, mtu[=:] ?\d+)?",
@@ -71,7 +80,7 @@ def ping(text: str) -> dict[str, Any]:
     return {
         "sent": int(counts[1]) if counts else 0,
         "received": int(counts[2]) if counts else 0,
-        "rtt_ms": float(rtt[1]) if rtt else None,
+        "rtt_ms": decimal(rtt[1]) if rtt else None,
         "problem": problem,
     }
 

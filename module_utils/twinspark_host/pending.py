@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..twinspark.network.deadman import Manifest
+from ..twinspark.proof.foreign import json_of
 
 # A change is armed, then confirmed or undone; `undoing` is an undo at work, or one that died.
 LIVE = ("armed", "undoing", "confirmed")
@@ -34,7 +34,7 @@ def live(pending: Path) -> str:
 def read_manifest(folder: Path) -> Manifest:
     """What is kept of the change in this folder; an empty manifest when there is none, or half of one."""
     try:
-        return Manifest.from_json(json.loads((folder / "manifest.json").read_text()))
+        return Manifest.from_json(json_of((folder / "manifest.json").read_text()))
     except (OSError, ValueError):
         return Manifest()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from ..twinspark.proof.foreign import decimal
 from ..twinspark.rdma.facts import (
     MELLANOX,
     Device,
@@ -55,7 +56,7 @@ def _text(path: Path) -> str | None:
 def _number(path: Path) -> float | None:
     """The number that a sysfs file begins with ('200 Gb/sec (4X HDR)' is 200)."""
     match = re.match(r"\d+(?:\.\d+)?", _text(path) or "")
-    return float(match[0]) if match else None
+    return decimal(match[0]) if match else None
 
 
 def _functions(root: Path) -> dict[str, Function]:

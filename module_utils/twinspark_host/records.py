@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..twinspark.proof.foreign import json_of
 from ..twinspark.proof.jobs import Recorded
 from .files import write_atomically
 
@@ -14,8 +15,8 @@ NAME = "result.json"
 def read_record(folder: Path) -> Recorded:
     """What is known of the job's last start and end; empty where that is nothing, or of another form."""
     try:
-        return Recorded.from_json(json.loads((folder / NAME).read_text()))
-    except (OSError, ValueError, RecursionError):
+        return Recorded.from_json(json_of((folder / NAME).read_text()))
+    except (OSError, ValueError):
         return Recorded()
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
 
+from ..twinspark.proof.foreign import json_of
 from ..twinspark.weights.hubcache import Layout, freed_by
 from ..twinspark.weights.manifest import Manifest, ManifestError, from_text
 from ..twinspark.weights.state import OldCommit, State
@@ -39,8 +39,8 @@ def look_at(layout: Layout, manifest: Manifest) -> dict[str, Seen]:
 def read_state(path: Path) -> State:
     """What the host remembers of its last hashing; empty when that is nothing or nonsense: all is hashed again."""
     try:
-        return State.from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, RecursionError):
+        return State.from_json(json_of(path.read_text()))
+    except (OSError, ValueError):
         return State()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from ..proof.foreign import LONGEST_LINE, decimal, whole
 from ..proof.json_form import Json, to_json
 from ..proof.values import Findings, Measurement, Requirement, Verdict
 
@@ -88,26 +89,42 @@ class Measured:
 
 def acceptance(lines: Iterable[str]) -> Speculation | None:
     """Speculative decoding from the engine's log, weighted by drafted tokens; None where it speaks of none."""
-    found = [match for match in map(ACCEPTANCE.search, lines) if match and int(match["drafted"])]
-    drafted = sum(int(match["drafted"]) for match in found)
+    found = [said for said in map(_speculation, lines) if said]
+    drafted = sum(said.drafted for said in found)
     if not drafted:
         return None
-    accepted = sum(int(match["accepted"]) for match in found)
-    rows = [[float(value) for value in match["positions"].split(",") if value.strip()] for match in found]
-    weights = [int(match["drafted"]) / drafted for match in found]
-    width = min(map(len, rows))
+    accepted = sum(said.accepted for said in found)
+    weights = [said.drafted / drafted for said in found]
+    width = min(len(said.positions) for said in found)
     return Speculation(
         accepted=accepted,
         drafted=drafted,
         rate=round(accepted / drafted, 4),
-        length=round(sum(w * float(match["length"]) for w, match in zip(weights, found, strict=True)), 3),
-        positions=tuple(round(sum(w * row[n] for w, row in zip(weights, rows, strict=True)), 4) for n in range(width)),
+        length=round(sum(w * said.length for w, said in zip(weights, found, strict=True)), 3),
+        positions=tuple(
+            round(sum(w * said.positions[n] for w, said in zip(weights, found, strict=True)), 4) for n in range(width)
+        ),
     )
+
+
+def _speculation(line: str) -> Speculation | None:
+    """What one line says; None for a line of another kind, or with something else where numbers belong."""
+    match = ACCEPTANCE.search(line[:LONGEST_LINE])
+    if not match:
+        return None
+    accepted, drafted, length = whole(match["accepted"]), whole(match["drafted"]), decimal(match["length"])
+    positions = [decimal(value.strip()) for value in match["positions"].split(",") if value.strip()]
+    known = tuple(value for value in positions if value is not None)
+    if accepted is None or not drafted or length is None or len(known) < len(positions):
+        return None
+    return Speculation(accepted, drafted, accepted / drafted, length, known)
 
 
 def generation_rates(lines: Iterable[str]) -> list[tuple[int, float]]:
     """(requests running, tokens/s) as the engine itself logged them every ten seconds."""
-    return [(int(m["running"]), float(m["rate"])) for m in map(GENERATION.search, lines) if m]
+    found = (m for line in lines if (m := GENERATION.search(line[:LONGEST_LINE])))
+    read = ((whole(m["running"]), decimal(m["rate"])) for m in found)
+    return [(running, rate) for running, rate in read if running is not None and rate is not None]
 
 
 def power(text: str) -> dict[str, Samples]:
@@ -115,10 +132,9 @@ def power(text: str) -> dict[str, Samples]:
     columns: dict[str, list[float]] = {name: [] for name, _ in POWER}
     for line in text.splitlines():
         for (name, _), cell in zip(POWER, line.split(","), strict=False):
-            try:
-                columns[name].append(float(cell))
-            except ValueError:
-                continue
+            value = decimal(cell.strip())
+            if value is not None:
+                columns[name].append(value)
     return {
         name: Samples(round(fmean(values), 2), min(values), max(values)) for name, values in columns.items() if values
     }

@@ -6,11 +6,12 @@ environment that holds uv, which can't use it yet, pip's dry run.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ..proof.foreign import ForeignError, json_of
 
 PIN = re.compile(
     r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[A-Za-z0-9,._ -]+\])?"
@@ -93,9 +94,12 @@ def looks(desired: Desired) -> list[tuple[str, ...]]:
 def changes(desired: Desired, report: str) -> list[dict[str, str]] | None:
     """Reasons for a change from what ``sync_argv`` printed, by name; None where it printed none but failed."""
     try:
-        told: dict[str, Any] = json.loads(report)
-    except ValueError:
+        return _changes(desired, json_of(report))
+    except (ForeignError, KeyError, TypeError):
         return None
+
+
+def _changes(desired: Desired, told: Any) -> list[dict[str, str]]:
     if desired.installer == "pip":
         return [change(entry["metadata"]["name"], "", entry["metadata"]["version"]) for entry in told["install"]]
     found: dict[str, dict[str, str]] = {}

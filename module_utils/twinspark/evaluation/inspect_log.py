@@ -115,11 +115,18 @@ def scores_of(samples: Sequence[Mapping[str, Any]], scorer: str) -> dict[str, li
 def summarise(raw: Mapping[str, Any]) -> Summary:
     """The summary of what Inspect's reader printed: `{header, samples}`. Raises LogError."""
     try:
-        header, samples = raw["header"], raw["samples"]
-        config, dataset = header["eval"]["config"], header["eval"]["dataset"]
-        results, stats = header.get("results") or {}, header["stats"]
-    except (KeyError, TypeError) as error:
+        return _summary(raw)
+    except KeyError as error:
         raise LogError(f"the log has no {error}: not written by a known version of Inspect") from error
+    except (TypeError, AttributeError, IndexError, ValueError, OverflowError) as error:
+        why = str(error)[:100]
+        raise LogError(f"the log is of another form ({why}): not written by a known version of Inspect") from error
+
+
+def _summary(raw: Mapping[str, Any]) -> Summary:
+    header, samples = raw["header"], raw["samples"]
+    config, dataset = header["eval"]["config"], header["eval"]["dataset"]
+    results, stats = header.get("results") or {}, header["stats"]
     own = (results.get("scores") or [{}])[0]
     metrics = own.get("metrics") or {}
     scorer = own.get("name") or next(iter((samples[0].get("scores") or {"": 0}) if samples else {"": 0}))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from ..proof.foreign import ForeignError, items, json_of, mapping
 from ..proof.json_form import Json
 
 ABSENT = ("No such image", "No such object")
@@ -27,20 +27,25 @@ class Image(Json):
 def inspected(text: str) -> Image | None:
     """What `docker image inspect` printed; None when it shows no image."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = items(json_of(text))
+    except ForeignError:
         return None
-    if not isinstance(found, list) or not found:
+    image = mapping(found[0]) if found else {}
+    if not isinstance(image.get("Id"), str):
         return None
-    image = found[0]
+    created, size = image.get("Created"), image.get("Size")
     return Image(
         id=image["Id"],
-        created=image.get("Created"),
-        size=image.get("Size"),
-        tags=tuple(image.get("RepoTags") or ()),
-        labels=(image.get("Config") or {}).get("Labels") or {},
-        layers=tuple((image.get("RootFS") or {}).get("Layers") or ()),
+        created=created if isinstance(created, str) else None,
+        size=size if isinstance(size, int) else None,
+        tags=_texts(image.get("RepoTags")),
+        labels={str(key): str(value) for key, value in mapping(mapping(image.get("Config")).get("Labels")).items()},
+        layers=_texts(mapping(image.get("RootFS")).get("Layers")),
     )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text for text in items(value) if isinstance(text, str))
 
 
 def daemon_problem(code: int, error: str) -> str:
@@ -51,4 +56,4 @@ def daemon_problem(code: int, error: str) -> str:
         return "Docker refuses this user. Fix: run with become, or add the user to the group docker"
     if "Cannot connect to the Docker daemon" in error or "connection refused" in error.lower():
         return "Docker's daemon is not running. Fix: `systemctl enable --now docker`"
-    return f"Docker does not answer ({error.strip().splitlines()[-1] if error.strip() else f'exit code {code}'})"
+    return f"Docker does not answer ({error.strip().splitlines()[-1][:300] if error.strip() else f'exit code {code}'})"

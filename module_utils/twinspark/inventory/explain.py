@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..proof.foreign import lines_of
 from ..proof.json_form import ShapeError
 from ..proof.values import Proof, Verdict, lines
 from .settings import plain
@@ -34,12 +35,13 @@ ACTIONS = {
 PREFIX = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")
 # Where ssh and Ansible tell whom they spoke with, the most telling first.
 LOGINS = (
-    r"(\S+@\S+?): Permission denied",
     r'remote host "([^"]+)"',
     r"connect to host (\S+) port",
     r"Could not resolve hostname (\S+?):",
     r"Connection (?:to|closed by|reset by) (?:remote host )?(\S+) port",
 )
+LONGEST_LINE = 1000  # characters of a line that are looked at
+MOST_LINES = 200  # of the beginning, and of the end
 LONGEST = 1200  # characters of a message that nobody recognised
 
 
@@ -132,6 +134,7 @@ class Unread:
 
 def inventory_trouble(text: str) -> Unread:
     """What `ansible-inventory` complained of."""
+    text = short(text)
     unread = re.search(r"Completely failed to parse inventory source (.+)", text)
     source = unread[1].strip() if unread else ""
     # Every plugin is asked in turn, and complains of what is another's format, too.
@@ -141,7 +144,7 @@ def inventory_trouble(text: str) -> Unread:
     why = told[0].strip()
     for pattern, clearer in CLEARER:
         why = re.sub(pattern, clearer, why)
-    place = re.search(r"^Origin: (/.+):(\d+):(\d+)$", text, re.MULTILINE)
+    place = re.search(r"^Origin: (/.+):([0-9]{1,18}):([0-9]{1,18})$", text, re.MULTILINE)
     if place:
         return Unread(why, place[1], int(place[2]), int(place[3]))
     origin = re.search(r"^Origin: (/.+)$", text, re.MULTILINE) or re.search(r"Could not process '(/.+?)'", text)
@@ -248,16 +251,20 @@ def host_trouble(text: str, failure: Failure) -> str:
         return "sudo is not installed. Fix: as root on it, `apt-get install sudo`, and allow the login user to use it."
     if re.search(r"waiting for (?:privilege escalation prompt|become success)", text):
         return f"sudo did not answer. Fix: check that `sudo -n true` works for {user} on it; if not, {free}."
-    missing = re.search(r"The module interpreter '([^']+)' was not found", text) or re.search(
-        r"(/\S*python\S*): (?:not found|No such file)", text
-    )
+    named = re.search(r"The module interpreter '([^']+)' was not found", text)
+    words = (word_before(marker, text) for marker in (": not found", ": No such file"))
+    paths = (word[word.index("/") :] for word in words if "python" in word.partition("/")[2])
+    missing = named[1] if named else next(paths, "")
     if missing:
-        return f"there is no Python at {missing[1]}. Fix: `sudo apt-get install python3` on it."
+        return f"there is no Python at {missing}. Fix: `sudo apt-get install python3` on it."
     return ""
 
 
 def target(text: str, failure: Failure) -> str:
     """What a person would type after `ssh`: user@address when ssh's text tells the user."""
+    refused = word_before(": Permission denied", text)
+    if "@" in refused.strip("@"):
+        return refused
     for pattern in LOGINS:
         found = re.search(pattern, text)
         if found:
@@ -265,12 +272,19 @@ def target(text: str, failure: Failure) -> str:
     return failure.address or failure.host
 
 
+def word_before(marker: str, text: str) -> str:
+    """The word that stands right before the first place of `marker`; empty where that is nowhere."""
+    before, found, _ = text.partition(marker)
+    words = before.rsplit(maxsplit=1) if found and not before[-1:].isspace() else []
+    return words[-1] if words else ""
+
+
 def by_hand(text: str, failure: Failure) -> str:
     """What follows `ssh` on a command line: the port, if it is not ssh's own, and user@address."""
     login = target(text, failure)
     if "@" not in login and failure.user:
         login = f"{failure.user}@{login}"
-    named = re.search(r"\[[^\]\s]+\]:(\d+)", text)
+    named = re.search(r"\[[^\[\]\s]+\]:(\d{1,5})", text)
     port = named[1] if named else failure.port
     return f"-p {port} {login}" if port not in ("", "22") else login
 
@@ -278,7 +292,13 @@ def by_hand(text: str, failure: Failure) -> str:
 def everything_said(result: Mapping[str, Any]) -> str:
     """The texts of Ansible, ssh and sudo; never a command's own output, which may quote anything."""
     keys = ("msg", "module_stderr")
-    return "\n".join(str(result[key]) for key in keys if result.get(key))
+    return short("\n".join(str(result[key]) for key in keys if result.get(key)))
+
+
+def short(text: str) -> str:
+    """The first and last lines of a text, none longer than a person reads: what a program says may be without end."""
+    lines = list(lines_of(text, LONGEST_LINE))
+    return "\n".join(lines if len(lines) <= 2 * MOST_LINES else [*lines[:MOST_LINES], *lines[-MOST_LINES:]])
 
 
 def message_of(result: Mapping[str, Any], longest: int = LONGEST) -> str:
@@ -297,7 +317,7 @@ def message_of(result: Mapping[str, Any], longest: int = LONGEST) -> str:
     message = str(result.get("msg") or "it failed and said nothing")
     if message.startswith("non-zero return code") or "deserialization failed" in message:
         said = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "").strip()
-        message = f"exit code {result.get('rc')}: {said.splitlines()[-1] if said else 'nothing was printed'}"
+        message = f"exit code {result.get('rc')}: {said.splitlines()[-1][:LONGEST] if said else 'nothing was printed'}"
     return one_line(message, longest)
 
 

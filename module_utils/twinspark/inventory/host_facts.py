@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..proof.foreign import whole
+
 GIB = 1 << 30
 
 
@@ -112,10 +114,11 @@ def listeners(text: str) -> dict[int, str]:
     found = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) < 4 or not words[3].rpartition(":")[2].isdigit():
+        port = whole(words[3].rpartition(":")[2]) if len(words) > 3 else None
+        if port is None:
             continue
         name = re.search(r'users:\(\("([^"]+)"', line)
-        found[int(words[3].rpartition(":")[2])] = name[1] if name else "a program"
+        found[port] = name[1] if name else "a program"
     return found
 
 
@@ -127,5 +130,6 @@ def os_release(text: str) -> dict[str, str]:
 
 def meminfo(text: str) -> Memory:
     """/proc/meminfo as bytes; 0 for what it does not say."""
-    found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in text.splitlines() if len(line.split()) > 1}
+    words = (line.split() for line in text.splitlines())
+    found = {word[0].rstrip(":"): (whole(word[1]) or 0) * 1024 for word in words if len(word) > 1}
     return Memory(*(found.get(name, 0) for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")))

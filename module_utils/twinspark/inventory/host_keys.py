@@ -43,6 +43,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 NOWHERE = ("/dev/null", "none")
 OPTION = re.compile(rf"({'|'.join(OPTIONS)})[\s=\"']*([^\s\"']*)", re.IGNORECASE)
 DASH_O = re.compile(r"-\w*o")
+LONGEST_LEAD = 100  # characters
+LONGEST = 100_000  # characters
 PINNED = "compare the fingerprint, and keep it pinned"
 
 
@@ -94,14 +96,16 @@ def options(arguments: Any) -> list[tuple[str, str, bool]]:
     """
     text = " ".join(map(str, arguments)) if isinstance(arguments, list | tuple) else str(arguments)
     try:
-        words = shlex.split(text)  # as Ansible does
+        # As Ansible does, but for what no command line holds: shlex takes the square of a word's length.
+        words = shlex.split(text) if len(text) < LONGEST else [text]
     except ValueError:
         words = [text]
     spelling = {option.lower(): option for option in OPTIONS}
     found = []
     for before, word in zip(["", *words], words, strict=False):
         for match in OPTION.finditer(word):
-            lead = word[: match.start()].strip() or before
+            # An option's own letters are few: what is longer is another command.
+            lead = word[: match.start()].strip() or before if match.start() < LONGEST_LEAD else ""
             found.append((spelling[match[1].lower()], match[2], bool(DASH_O.fullmatch(lead))))
     return found
 

@@ -13,7 +13,8 @@ SECRET = re.compile(
     re.IGNORECASE,
 )
 # A name with a value, in JSON (also in a JSON text), YAML, a list of NAME=VALUE, or a URL.
-NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)[\\\"']*\s*[=:]")
+# Each word is looked at once, from its first character on: a text of one word takes no longer than one of many.
+NAMED = re.compile(r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]++)[\\\"']*+\s*+[=:]")
 
 
 def secret_names(names: Iterable[str]) -> list[str]:
@@ -23,4 +24,4 @@ def secret_names(names: Iterable[str]) -> list[str]:
 
 def named_in(text: str) -> list[str]:
     """Secrets' names that a text gives a value to, however deep."""
-    return secret_names(NAMED.findall(text))
+    return secret_names(word.lstrip("0123456789.-") for word in NAMED.findall(text))

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..proof.foreign import ForeignError, json_of
 from . import netplan
 from .state import Link, Network
 
 BEACON = b"twinspark-beacon "
 ETHERTYPE = 0x88B5  # IEEE 802: for local experiments
-NAME = re.compile(r"^en(?P<slot>[A-Za-z0-9]*s\d+)f(?P<function>\d+)(?:np(?P<port>\d+))?$")
+NAME = re.compile(r"^(?=.{0,15}$)en(?P<slot>[A-Za-z0-9]*s\d+)f(?P<function>\d+)(?:np(?P<port>\d+))?$")  # IFNAMSIZ
 CAGES = {"p0": "next to the RJ-45", "p1": "outermost"}
 FIRST_SUBNET = 177
 
@@ -272,8 +273,8 @@ def read_beacon(frame: bytes) -> tuple[str, str] | None:
     if frame[12:14] != ETHERTYPE.to_bytes(2) or not frame[14:].startswith(BEACON):
         return None
     try:
-        said = json.loads(frame[14 + len(BEACON) :].decode())
-    except ValueError:
+        said = json_of(frame[14 + len(BEACON) :])
+    except ForeignError:
         return None
     return tuple(said) if isinstance(said, list) and list(map(type, said)) == [str, str] else None
 

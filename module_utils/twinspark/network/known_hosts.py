@@ -90,4 +90,4 @@ def refused(text: str) -> str:
     for line in telling:
         if "REMOTE HOST IDENTIFICATION HAS CHANGED" in line or "Host key verification failed" in line:
             return "the peer's host key is not the pinned one"
-    return telling[-1] if telling else "no answer"
+    return telling[-1][:300] if telling else "no answer"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..inventory.fabric import Rail
+from ..proof.foreign import ForeignError, yaml_of
 from .state import Link
 
 HEADER = "# Managed by twinspark: changes made by hand are seen and undone. Settings: twinspark_rails.\n"
@@ -20,6 +21,10 @@ _SECRET = re.compile(
     r"""\b(password|client-key-password|key|private|shared|psk)(["']?[ \t]*:[ \t]*)"""
     r"""("[^"\n]*"|'[^'\n]*'|[^\s,{}\[\]"'|>][^,}\n]*)"""
 )
+
+_KIND = re.compile(r"^([ \t]+)(ethernets|wifis|bonds|bridges|vlans)[ \t]*:[ \t]*(#.*)?$")
+_TRIVIAL = re.compile(r"network:|(version|renderer):[ \t]*[\w-]+[ \t]*(#.*)?")
+LONGEST_KEY = 100  # characters; a name of an interface has 15
 
 
 class NetplanError(ValueError):
@@ -60,24 +65,22 @@ def redact(text: str) -> str:
 
 def parse(path: str, text: str) -> dict[str, Any]:
     """The `network` mapping of a netplan file. Raises NetplanError. Controller only: needs PyYAML."""
-    import yaml
-
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it is not YAML"
+        document = yaml_of(text)
+    except ForeignError as error:
+        where = f" line {error.line}" if error.line else ""
         raise NetplanError(
-            f"{path}{where} does not parse ({problem}): correct it, or move it away, before the network is touched"
+            f"{path}{where} does not parse ({error}): correct it, or move it away, before the network is touched"
         ) from error
     if document is None:
         return {}
-    network = document.get("network") if isinstance(document, dict) else None
-    if network is None and document == {}:
+    if document == {}:
         return {}
-    if not isinstance(network, dict) and not (isinstance(document, dict) and "network" in document):
+    if not isinstance(document, dict) or "network" not in document:
         raise NetplanError(f"{path} has no 'network' mapping: correct it, or move it away")
+    network = document["network"]
+    if network is not None and not isinstance(network, dict):
+        raise NetplanError(f"{path} has a 'network' that is no mapping: correct it, or move it away")
     return network or {}
 
 
@@ -94,7 +97,8 @@ def claimed(kind: str, name: str, settings: Mapping[str, Any], links: Mapping[st
 
     links: by name, the interfaces that the host has.
     """
-    members = {str(member) for member in settings.get("interfaces") or []}
+    listed = settings.get("interfaces")
+    members = {str(member) for member in listed} if isinstance(listed, list | Mapping) else set()
     if settings.get("link"):
         members.add(str(settings["link"]))
     if kind not in ("ethernets", "wifis", "modems"):
@@ -123,8 +127,7 @@ def without_stanzas(text: str, names: Iterable[str]) -> str | None:
     Works on the text, so that comments and secrets of the other stanzas survive. The caller compares the parsed
     results before it trusts them.
     """
-    wanted = "|".join(re.escape(name) for name in names)
-    opening = re.compile(rf"""^([ \t]+)["']?(?:{wanted})["']?[ \t]*:""")
+    wanted = set(names)
     kept: list[str] = []
     depth: int | None = None
     for line in text.splitlines(keepends=True):
@@ -132,27 +135,36 @@ def without_stanzas(text: str, names: Iterable[str]) -> str | None:
         blank = not line.strip()
         if depth is not None and (blank or indent > depth):
             continue
-        found = opening.match(line)
-        depth = len(found[1]) if found else None
-        if not found:
+        opens = indent > 0 and not wanted.isdisjoint(_keys(line.strip()))
+        depth = indent if opens else None
+        if not opens:
             kept.append(line)
     return _without_empty_kinds(kept)
+
+
+def _keys(line: str) -> Iterable[str]:
+    """What may be the key that a line begins with: up to any of its colons, without quotes."""
+    start = line[:LONGEST_KEY]
+    for place, letter in enumerate(start):
+        if letter == ":":
+            yield start[:place].rstrip(" \t")
+            yield start[:place].rstrip(" \t").strip("\"'")
 
 
 def _without_empty_kinds(lines: list[str]) -> str | None:
     """Drop `ethernets:` and the like when nothing is below them any more."""
     result: list[str] = []
-    for index, line in enumerate(lines):
-        kind = re.match(r"^([ \t]+)(ethernets|wifis|bonds|bridges|vlans)[ \t]*:[ \t]*(#.*)?$", line)
-        if kind:
-            rest = [other for other in lines[index + 1 :] if other.strip() and not other.lstrip().startswith("#")]
-            deeper = rest and len(rest[0]) - len(rest[0].lstrip(" \t")) > len(kind[1])
-            if not deeper:
-                continue
-        result.append(line)
+    below = -1  # indentation of the next line that says something, as seen from the end; -1 for none
+    for line in reversed(lines):
+        said = bool(line.strip()) and not line.lstrip().startswith("#")
+        kind = _KIND.match(line)
+        if not kind or below > len(kind[1]):
+            result.append(line)
+        if said:
+            below = len(line) - len(line.lstrip(" \t"))
+    result.reverse()
     words = [line.strip() for line in result if line.strip() and not line.strip().startswith("#")]
-    trivial = all(re.fullmatch(r"network:|(version|renderer):[ \t]*[\w-]+[ \t]*(#.*)?", word) for word in words)
-    return None if trivial else "".join(result)
+    return None if all(_TRIVIAL.fullmatch(word) for word in words) else "".join(result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import fnmatch
 from collections.abc import Iterable, Mapping
 
@@ -14,14 +13,24 @@ WIRED = ("ethernet", "802-3-ethernet")
 
 
 def sections(text: str) -> dict[str, dict[str, str]] | None:
-    """An ini file as {section: {key: value}}, None when it is none. Secrets in it are the caller's to leave alone."""
-    parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return None
-    return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}
+    """An ini file as {section: {key: value}}, None when it is none. Secrets in it are the caller's to leave alone.
+
+    The last of several values counts. Own code: Python's configparser takes the square of a line's length, and raises
+    an AttributeError where a key without a value is followed by an indented line.
+    """
+    found: dict[str, dict[str, str]] = {}
+    section: dict[str, str] | None = None
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith(("#", ";")):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            section = found.setdefault(line[1:-1], {})
+            continue
+        if section is None:
+            return None
+        key, _, value = line.partition("=")
+        section[key.strip()] = value.strip()
+    return found
 
 
 def networkd_links(filename: str, text: str, links: Iterable[Link]) -> list[str]:

@@ -12,6 +12,7 @@ from .json_form import SPARSE, Json, from_json, to_json
 from .proofs import digest
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,60}\Z")
+STATUS = re.compile(r"[0-9]{1,9}")
 JOBS_DIR = "/var/lib/twinspark/jobs"
 
 
@@ -127,7 +128,8 @@ def state_of(unit: Mapping[str, str], recorded: Recorded) -> State:
         return State(recorded.state, recorded.exit_code)
     if active in ("activating", "reloading", "deactivating") or unit.get("SubState") == "running":
         return State("running")
-    code = int(unit.get("ExecMainStatus") or 0)
+    status = unit.get("ExecMainStatus", "")
+    code = int(status) if STATUS.fullmatch(status) else 0
     done = active == "active" and unit.get("SubState") == "exited" and code == 0
     return State("done" if done else "failed", code)
 
@@ -136,5 +138,5 @@ def progress(text: str) -> Progress:
     """What a job wrote to its progress.json. Half-written or foreign text is no progress."""
     try:
         return from_json(Progress, json.loads(text), "progress")
-    except ValueError:
+    except (ValueError, RecursionError):
         return Progress()

@@ -106,7 +106,7 @@ def _scalar(kind: Any, given: Any, where: str) -> Any:
             raise ShapeError(f"{where} must be {WORDS[kind]}, not {shown(given)}") from None
     # A whole number is a number, too; true is none, although Python counts it as 1.
     fits = isinstance(given, (int, float) if kind is float else kind) and (kind is bool or not isinstance(given, bool))
-    if not fits or (isinstance(given, float) and not math.isfinite(given)):
+    if not fits or (isinstance(given, int | float) and kind is not bool and not _finite(given, kind)):
         raise ShapeError(f"{where} must be {WORDS.get(kind, kind)}, not {shown(given)}")
     return given
 
@@ -127,7 +127,18 @@ class Json:
         return from_json(cls, given, where or cls.called)
 
 
+def _finite(number: float, kind: Any) -> bool:
+    """Whether a number is one to calculate with: as a float also a whole number must fit into one."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number of more than 308 digits
+        return kind is not float
+
+
 def shown(value: object) -> str:
     """A value in a refusal, not longer than a line has room for."""
-    text = "null" if value is None else repr(value)
+    try:
+        text = "null" if value is None else repr(value)
+    except (ValueError, RecursionError):
+        return "a value that is too long to show"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -33,6 +33,7 @@ LOST = (QUEUE_PAIRS_REFUSED, CLOCK_UNSTEADY)
 # (retry_rdma_connect); the figure shows that one succeeded. The limit of -w is the caller's.
 HARMLESS = ("no_server", "no_route", "cm_rejected", QUEUE_PAIRS_REFUSED, "below_limit")
 
+LONGEST = 300  # characters of a line that are quoted
 # Name, meaning, fix. The order is the order of precision: where one output has several, the first one is the cause
 # and the later ones are what followed from it.
 KNOWN: dict[str, tuple[str, str]] = {
@@ -209,7 +210,7 @@ _ANY = re.compile("|".join(f"(?:{pattern})" for _, pattern in _PATTERNS))
 def named(name: str, line: str = "") -> Cause:
     """The cause of that name; KeyError for a name that is not in KNOWN."""
     meaning, fix = KNOWN[name]
-    return Cause(name, meaning, fix, line.strip())
+    return Cause(name, meaning, fix, line.strip()[:LONGEST])
 
 
 def of_line(line: str) -> Cause | None:

@@ -5,11 +5,12 @@ Units: bits per second, bytes, PCIe in GT/s and lanes.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
+
+from ..proof.foreign import ForeignError, items, json_of, mapping, whole
 
 MELLANOX = "0x15b3"
 DRIVER = "mlx5_core"
@@ -131,21 +132,22 @@ def active_mtus(text: str) -> dict[str, int]:
         if key == "hca_id":
             name = value.strip()
         elif key == "active_mtu" and name and value.split():
-            found[name] = int(value.split()[0]) if value.split()[0].isdigit() else 0
+            found[name] = whole(value.split()[0]) or 0
     return {name: mtu for name, mtu in found.items() if mtu}
 
 
 def links(text: str) -> dict[str, dict[str, str]]:
     """State and netdev by device, from `rdma -j link show`. Empty for text that is not its JSON."""
     try:
-        data = json.loads(text)
-    except ValueError:
+        entries = items(json_of(text))
+    except ForeignError:
         return {}
-    entries = data if isinstance(data, list) else []
     return {
-        str(entry["ifname"]): {key: str(entry[key]) for key in ("state", "physical_state", "netdev") if key in entry}
-        for entry in entries
-        if isinstance(entry, dict) and "ifname" in entry
+        entry["ifname"]: {
+            key: entry[key] for key in ("state", "physical_state", "netdev") if isinstance(entry.get(key), str)
+        }
+        for entry in map(mapping, entries)
+        if isinstance(entry.get("ifname"), str)
     }
 
 

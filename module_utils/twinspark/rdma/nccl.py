@@ -23,12 +23,16 @@ _CHANNEL = re.compile(r"\[(?:send|receive)\] via NET/(\w+?)/(\d+)")
 _ROW = re.compile(r"^\s*\d+(?:\s+\S+){8,14}\s*$")
 _RANK = re.compile(r"^#\s+Rank\s+(\d{1,4})\b.*?\bPid\s+(\d{1,10})\s+on\s+(\S+)")
 _MARK = re.compile(r"^([\w.-]+):(\d{1,10}):\d+ \[\d+\] NCCL ")
+# Where something has to follow something else, what came first is looked for once: `(?>...)`. Else a line that repeats
+# it would take the square of its length.
 _ERRORS = {
     "no_device": re.compile(r"NET/IB ?: No device found"),
     "socket": re.compile(r"NET/Socket ?: Using|Using network Socket"),
-    "memlock": re.compile(r"ibv_(?:reg_mr\w*|create_\w+) failed.*(?:Cannot allocate memory|errno 12)"),
+    "memlock": re.compile(r"^(?>.*?ibv_(?:reg_mr|create_)\w{0,40} failed).*(?:Cannot allocate memory|errno 12)"),
     "qp": re.compile(r"ibv_modify_qp failed"),
-    "timeout": re.compile(r"(?:timed out|Timeout).*(?:connect|collective)|NCCL WARN .*(?:Call to connect|Timeout)"),
+    "timeout": re.compile(
+        r"^(?>.*?(?:timed out|Timeout)).*(?:connect|collective)|^(?>.*?NCCL WARN ).*(?:Call to connect|Timeout)"
+    ),
 }
 
 
@@ -103,7 +107,7 @@ def by_rank(text: str) -> dict[int, str]:
     """
     lines = [_TAG.sub("", line[:LONGEST]) for line in text.splitlines()]
     ranks = {(found[3], found[2]): int(found[1]) for line in lines if (found := _RANK.match(line))}
-    chunks: dict[int, list[str]] = {rank: [] for rank in ranks.values()} or {0: []}
+    chunks: dict[int, list[str]] = {0: [], **{rank: [] for rank in ranks.values()}}
     for line in lines:
         mark = _MARK.match(line)
         chunks[ranks.get((mark[1], mark[2]), 0) if mark else 0].append(line)
@@ -152,7 +156,7 @@ def judge(logs: Mapping[str, str], devices: Mapping[str, Sequence[str]], limits:
                                          fix="Read the job's log; the image must print NCCL_DEBUG=INFO"))  # fmt: skip
             continue
         verdicts.append(_network(host, parsed[host]))
-        verdicts.append(_devices(host, parsed[host], devices[host]))
+        verdicts.append(_devices(host, parsed[host], devices.get(host, ())))
     rows = [row for log in parsed.values() for row in log.rows]
     verdicts.append(_bandwidth(rows, limits))
     verdicts.append(Verdict.of("NCCL results", sum(row.wrong for row in rows), Requirement("==", 0, "wrong values"),

@@ -114,8 +114,9 @@ _RULE = re.compile(r"^\s*-{20,}\s*$")
 # What perftest writes right behind a row, which it ends too late: an error from the other stream.
 _GLUED = re.compile(r"(?<=\d)\s{0,20}[A-Z][a-z].*$")
 _WAITING = re.compile(r"Waiting for client")
-_CYCLES = re.compile(r"^#, cycles\s*$|\bib_\w+_lat\b.*\s(?:-C|--report-cycles)(?:\s|$)")
-LONGEST = 2000  # characters of a line in which a command is looked for
+LONGEST_WARNING = 300  # characters
+NO_PEAK = "BW peak won't be measured"
+MOST_WARNINGS = 100  # of one run; a damaged file has one for each line
 READY = "Waiting for client to connect"
 
 
@@ -146,7 +147,7 @@ def _split(text: str) -> list[list[str]]:
     rows = 0
     for line in text.splitlines():
         title = bool(_BANNER.match(line))
-        if (closed and (title or _WAITING.search(line) or "BW peak won't be measured" in line)) or (banner and title):
+        if (closed and (title or _WAITING.search(line) or NO_PEAK in line)) or (banner and title):
             chunks.append([])
             banner = closed = False
             rows = 0
@@ -157,20 +158,28 @@ def _split(text: str) -> list[list[str]]:
     return chunks
 
 
+def _in_cycles(line: str) -> bool:
+    """Whether a line says that the times are CPU cycles: a list's heading, or the command itself."""
+    words = line.split()
+    commands = (word.rpartition("/")[2] for word in words if word.endswith("_lat"))
+    return words == ["#,", "cycles"] or (
+        any(command.startswith("ib_") for command in commands) and not {"-C", "--report-cycles"}.isdisjoint(words)
+    )
+
+
 class _Reader:
     """Reads the lines of one run, once, in order."""
 
     def __init__(self, lines: list[str], cycles: bool) -> None:
         self.lines = lines
-        self.cycles = cycles or any(
-            ("_lat" in line or "cycles" in line) and _CYCLES.search(line[:LONGEST]) for line in lines
-        )
+        self.cycles = cycles or any(_in_cycles(line) for line in lines if "_lat" in line or "cycles" in line)
         self.test: str | None = None
         self.settings: dict[str, str] = {}
         self.columns: list[tuple[str, str]] = []
         self.part: str | None = None
         self.rows: list[Row] = []
-        self.warnings: list[str] = []
+        self.warnings: dict[str, None] = {}  # each once, in order
+        self.peak_expected = True
 
     def result(self) -> Result:
         for line in self.lines:
@@ -181,7 +190,7 @@ class _Reader:
             device=self.settings.get("Device"),
             rows=tuple(self.rows),
             errors=errors,
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=tuple(self.warnings),
             settings=self.settings,
         )
 
@@ -199,7 +208,8 @@ class _Reader:
         elif self.rows and _RULE.match(line):
             self.columns = []  # the table is closed: numbers after it are no rows
         elif "WARNING" in line or stripped.startswith("Warning:"):
-            self.warnings.append(stripped)
+            self._warn(stripped)
+            self.peak_expected = self.peak_expected and NO_PEAK not in stripped
         elif stripped in ("Local results:", "Remote results:"):
             self.part = stripped.split()[0].lower()
         elif ": " in line:
@@ -207,33 +217,37 @@ class _Reader:
         elif missing := _NO_DEVICE.search(line):
             self.settings.setdefault("Device", missing[1])
 
+    def _warn(self, text: str) -> None:
+        if len(self.warnings) < MOST_WARNINGS:
+            self.warnings[text[:LONGEST_WARNING]] = None
+
     def _heading(self, line: str) -> None:
         found = [(re.sub(r"\s+", " ", name), unit) for name, unit in _HEADING.findall(line)]
         found = [(name, unit or ("" if name in _UNITLESS else "none")) for name, unit in found]
         rest = _HEADING.sub("", line).strip()
         if rest:
-            self.warnings.append(f"unknown column in the heading: {rest[:60]}")
+            self._warn(f"unknown column in the heading: {rest[:60]}")
             found = []  # every value's place is unknown then
         self.columns = found
         if self.test is None and found:
-            self.warnings.append("no banner before the table: the test and the device are not known")
+            self._warn("no banner before the table: the test and the device are not known")
 
     def _row(self, line: str) -> None:
         tokens = _GLUED.sub("", line).split()
         if not all(_NUMBER.match(token) for token in tokens):
             if len(tokens) >= len(self.columns):
-                self.warnings.append(f"unreadable row: {line[:80]}")
+                self._warn(f"unreadable row: {line[:80]}")
             return
         if len(tokens) != len(self.columns):
             if len(tokens) > 1 and not line.startswith("#"):
-                self.warnings.append(f"{len(tokens)} numbers under {len(self.columns)} headings: {line[:80]}")
+                self._warn(f"{len(tokens)} numbers under {len(self.columns)} headings: {line[:80]}")
             return
         row = build_row(
             ((_COLUMNS[name], unit, float(token)) for (name, unit), token in zip(self.columns, tokens, strict=True)),
-            self.warnings.append,
+            self._warn,
             cycles=self.cycles,
             part=self.part,
-            peak_expected=not any("BW peak won't be measured" in warning for warning in self.warnings),
+            peak_expected=self.peak_expected,
         )
         if row:
             self.rows.append(row)

@@ -7,12 +7,13 @@ keys without quotes, and --output=... leaves a trailing comma: neither is JSON, 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..proof.foreign import ForeignError, json_of, mapping
+from ..proof.json_form import shown
 from .agreement import moves
 from .perftest import MIB, VERBS, PerftestError, Result, Row, build_row, parse_all
 
@@ -37,16 +38,15 @@ def parse_any(text: str, *, cycles: bool = False, gbits: bool | None = None) -> 
 def parse_json(text: str, *, cycles: bool = False, gbits: bool | None = None) -> Result:
     """The run in one --out_json file. Raises PerftestError when it is no JSON, or not perftest's."""
     try:
-        data = json.loads(_BARE_NAN.sub(r"\1NaN", text))
-    except (ValueError, RecursionError) as error:
+        data = json_of(_BARE_NAN.sub(r"\1NaN", text))
+    except ForeignError as error:
         raise PerftestError(
             f"this is not valid JSON ({str(error)[:80]}); perftest before 24.01.0-0.38 writes it broken, "
             "and so does --output=...: keep the text output instead"
         ) from error
     if not isinstance(data, dict) or not isinstance(data.get("results"), dict):
         raise PerftestError("this JSON is not perftest's: it has no 'results'")
-    info = data.get("test_info")
-    info = info if isinstance(info, dict) else {}
+    info = {key: value for key, value in mapping(data.get("test_info")).items() if not isinstance(value, dict | list)}
     numbers = {key: _number(key, value) for key, value in data["results"].items() if key in _FIELDS}
     warnings = [str(info[key])[:200] for key in ("WARNING1", "WARNING2") if key in info]
     row = _row(numbers, cycles, gbits, warnings)
@@ -55,7 +55,7 @@ def parse_json(text: str, *, cycles: bool = False, gbits: bool | None = None) ->
         device=str(info["Device"])[:80] if "Device" in info else None,
         rows=(row,) if row else (),
         warnings=tuple(dict.fromkeys(warnings)),
-        settings={str(k)[:40]: str(v)[:80] for k, v in info.items() if not isinstance(v, dict | list)},
+        settings={str(k)[:40]: str(v)[:80] for k, v in info.items()},
     )
 
 
@@ -81,7 +81,7 @@ def _unit(numbers: Mapping[str, float]) -> str | None:
 
 def _number(key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PerftestError(f"{key} is {str(value)[:40]!r}, not a number")
+        raise PerftestError(f"{key} is {shown(value)}, not a number")
     try:
         return float(value)
     except OverflowError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ..proof.foreign import ForeignError, json_of, mapping, whole
 from .causes import Cause, by_precision, named, of_lines
 from .perftest import PerftestError, Row, parse
 from .plan import Run
@@ -24,7 +24,7 @@ _SYSTEMD_RUN = re.compile(
 )
 
 # systemd looks for stdbuf, which comes first in the argv; stdbuf looks for perftest.
-_NOT_FOUND = re.compile(r"Failed to find executable|stdbuf: failed to run command .*: No such file")
+_NOT_FOUND = ("Failed to find executable", "stdbuf: failed to run command ")
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,21 @@ def messages(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
-        except ValueError:
+            entry = mapping(json_of(line))
+        except ForeignError:
             continue
-        message = entry.get("MESSAGE")
-        if isinstance(message, list):  # bytes that are no UTF-8
-            message = bytes(message).decode(errors="replace")
-        found.setdefault(entry.get("_SYSTEMD_UNIT", ""), []).append(message or "")
+        unit = entry.get("_SYSTEMD_UNIT", "")
+        if entry and isinstance(unit, str):
+            found.setdefault(unit, []).append(_message(entry.get("MESSAGE")))
     return found
+
+
+def _message(message: object) -> str:
+    """journalctl writes bytes that are not UTF-8 as a list of numbers, and null for what is too long to show."""
+    if not isinstance(message, list):
+        return message if isinstance(message, str) else ""
+    octets = (byte if isinstance(byte, int) and 0 <= byte < 256 else ord("?") for byte in message)
+    return bytes(octets).decode(errors="replace")
 
 
 def states(text: str) -> dict[str, dict[str, str]]:
@@ -89,7 +96,14 @@ def states(text: str) -> dict[str, dict[str, str]]:
 
 def listening_ports(text: str) -> set[int]:
     """The ports on which somebody listens, from `rdma resource show cm_id`."""
-    return {int(port) for port in re.findall(r"^.* state LISTEN .* src-addr \S+:(\d{1,5})\b", text, re.MULTILINE)}
+    found = set()
+    for line in text.splitlines():
+        _, listens, rest = line.partition(" state LISTEN ")
+        words = rest.partition(" src-addr ")[2].split() if listens else []
+        port = whole(words[0].rpartition(":")[2]) if words else None
+        if port is not None and port < 65536:
+            found.add(port)
+    return found
 
 
 def ended(stdout: str, stderr: str, code: int) -> Ended:
@@ -132,7 +146,7 @@ def outcome(end: Ended) -> Outcome:
 
 def cause_of(end: Ended) -> Cause:
     """Why there is no measurement: what perftest printed, else what systemd says, else that nothing came."""
-    if _NOT_FOUND.search(end.text):
+    if any(words in end.text for words in _NOT_FOUND):
         return named("no_tool", end.text)
     crashed = end.result == "core-dump" or (end.result == "signal" and end.code in CRASHES)
     if end.result == "signal" and not crashed:

@@ -13,12 +13,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import Any
+
+from ..proof.foreign import ForeignError, items, json_of, mapping
+from ..proof.json_form import shown
 
 SCHEMA = 1
 COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?\Z")
+LONGEST_PATH = 4096  # PATH_MAX
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -113,21 +116,21 @@ def selected(path: str, allow: Sequence[str], ignore: Sequence[str]) -> bool:
 
 def checked_path(path: Any) -> str:
     """A path that stays inside its folder; anything else is refused, since it would be written with."""
-    parts = path.split("/") if isinstance(path, str) else []
+    parts = path.split("/") if isinstance(path, str) and len(path) < LONGEST_PATH else []
     if not parts or any(part in ("", ".", "..") for part in parts) or "\\" in path or not path.isprintable():
-        raise ManifestError(f"the Hub names a file {path!r}, which is not a path inside a repository")
+        raise ManifestError(f"the Hub names a file {shown(path)}, which is not a path inside a repository")
     return str(path)
 
 
 def checked_entry(path: Any, size: Any, sha256: Any = "", git_sha1: Any = "") -> Entry:
     """An entry with every field looked at."""
     name = checked_path(path)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ManifestError(f"{name}: its size is given as {size!r}")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 63:
+        raise ManifestError(f"{name}: its size is given as {shown(size)}")
     if sha256 and not (isinstance(sha256, str) and SHA256.match(sha256)):
-        raise ManifestError(f"{name}: {sha256!r} is not a sha256")
+        raise ManifestError(f"{name}: {shown(sha256)} is not a sha256")
     if git_sha1 and not (isinstance(git_sha1, str) and COMMIT.match(git_sha1)):
-        raise ManifestError(f"{name}: {git_sha1!r} is not a Git blob hash")
+        raise ManifestError(f"{name}: {shown(git_sha1)} is not a Git blob hash")
     return Entry(name, size, sha256 or "", git_sha1 or "")
 
 
@@ -139,10 +142,9 @@ def ordered(entries: Iterable[Entry], what: str) -> tuple[Entry, ...]:
     twice = {a.path for a, b in pairwise(found) if a.path == b.path}
     if twice:
         raise ManifestError(f"{what} names {', '.join(sorted(twice))} twice")
-    paths = {entry.path for entry in found}
-    for path in sorted(paths):
-        above = next((str(folder) for folder in PurePosixPath(path).parents if str(folder) in paths), "")
-        if above:
+    # In the order of their folders, what is below a path comes right behind it.
+    for above, path in pairwise(sorted((entry.path for entry in found), key=lambda path: path.split("/"))):
+        if path.startswith(f"{above}/"):
             raise ManifestError(
                 f"{what} names a file {above} and a file {path} below it, which can't both exist; "
                 "leave one out with hf_weights_ignore"
@@ -154,14 +156,15 @@ def from_hub(
     info: Mapping[str, Any], repo: str, commit: str, allow: Sequence[str] = ("*",), ignore: Sequence[str] = ()
 ) -> Manifest:
     """The manifest from the Hub's model info at a commit (`/api/models/REPO/revision/COMMIT?blobs=true`)."""
+    info = mapping(info)
     if info.get("sha") != commit:
-        raise ManifestError(f"asked for commit {commit} of {repo}, the Hub answered with {info.get('sha')!r}")
+        raise ManifestError(f"asked for commit {commit} of {repo}, the Hub answered with {shown(info.get('sha'))}")
     entries = []
-    for sibling in info.get("siblings") or []:
+    for sibling in map(mapping, items(info.get("siblings"))):
         path = checked_path(sibling.get("rfilename"))
         if not selected(path, allow, ignore):
             continue
-        lfs = sibling.get("lfs") or {}
+        lfs = mapping(sibling.get("lfs"))
         size = lfs.get("size", sibling.get("size")) if lfs else sibling.get("size")
         entry = checked_entry(path, size, lfs.get("sha256"), "" if lfs else sibling.get("blobId"))
         if not entry.blob:
@@ -189,15 +192,15 @@ def from_dict(value: Any) -> Manifest:
         head = (str(value["repo"]), str(value["commit"]))
         patterns = (tuple(value["allow"]), tuple(value["ignore"]))
         return Manifest(*head, ordered(entries, head[0]), str(value["source"]), *patterns)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ManifestError(f"the manifest has no {error}; remove it and run the stage again") from error
 
 
 def from_text(text: str) -> Manifest:
     """A manifest from the text of its file."""
     try:
-        return from_dict(json.loads(text))
-    except json.JSONDecodeError as error:
+        return from_dict(json_of(text))
+    except ForeignError as error:
         raise ManifestError(f"the manifest is not JSON ({error}); remove it and run the stage again") from error
 
 

@@ -115,9 +115,14 @@ def reach(name: str, ssh: list[str], ways: Sequence[list[str]]) -> Peer:
 def peer_state(peer: Peer, image: str) -> tuple[str | None, list[list[str]]]:
     """The ID that the peer has under the image's name, and the layers of each of its images."""
     ids = sorted({line for line in remote(peer, "image", "ls", "--all", "--quiet", "--no-trunc").split() if line})
-    found = json.loads(remote(peer, "image", "inspect", *ids)) if ids else []
-    mine = next((i["Id"] for i in found if image in (i.get("RepoTags") or [])), None)
-    return mine, [(i.get("RootFS") or {}).get("Layers") or [] for i in found]
+    told = remote(peer, "image", "inspect", *ids) if ids else "[]"
+    try:
+        found = json.loads(told)
+        mine = next((i["Id"] for i in found if image in (i.get("RepoTags") or [])), None)
+        return mine, [(i.get("RootFS") or {}).get("Layers") or [] for i in found]
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        why = str(error)[:100]
+        raise CopyError(f"{peer.name}: what its Docker says of its images can't be read ({why})") from error
 
 
 def send(peer: Peer, image: str, without: set[str], count: Callable[[int], None]) -> int:

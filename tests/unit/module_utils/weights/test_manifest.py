@@ -54,7 +54,7 @@ def test_a_path_that_leaves_its_folder_is_refused(path):
 @pytest.mark.parametrize(
     ("sibling", "words"),
     [
-        ({**SMALL, "size": None}, "its size is given as None"),
+        ({**SMALL, "size": None}, "its size is given as null"),
         ({**SMALL, "size": -1}, "its size"),
         ({**SMALL, "size": True}, "its size"),
         ({**SMALL, "blobId": "xyz"}, "not a Git blob hash"),

@@ -17,6 +17,7 @@ PATIENCE = 60  # of the lab's inventory
 long = pytest.mark.long
 
 
+@long
 def test_the_worker_of_rank_1_is_killed(pair, served_again):
     before = pair.started(HEAD)
     pair.signal(WORKER, RANK1, "KILL")
@@ -56,6 +57,7 @@ def test_a_worker_that_is_frozen_for_a_while_loses_no_token(pair):
     assert pair.until("serving", "busy")["restarts"] == 0
 
 
+@long
 def test_a_worker_that_is_frozen_for_good(pair, served_again):
     question = pair.asking(200)
     pair.signal(WORKER, RANK1, "STOP")

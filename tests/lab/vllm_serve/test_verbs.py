@@ -39,6 +39,7 @@ def test_stop_then_start_with_the_phase_shown(pair):
     assert int(pair.ask(4)) == 4
 
 
+@pytest.mark.long
 def test_restart_refuses_beside_a_request_and_takes_all_ranks_down_with_consent(pair):
     before = [pair.started(host) for host in (HEAD, WORKER)]
     question = pair.asking(400)
@@ -57,6 +58,7 @@ def test_restart_refuses_beside_a_request_and_takes_all_ranks_down_with_consent(
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
+@pytest.mark.long
 def test_stop_ends_a_job_and_keeps_what_it_wrote(pair):
     folder = "/var/lib/twinspark/jobs/evaluate"
     there = pair.run(HEAD, f"test -e {folder} && echo there || true")
@@ -79,18 +81,15 @@ def test_stop_ends_a_job_and_keeps_what_it_wrote(pair):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_status_has_the_state_within_two_seconds(pair):
-    pair.twinspark("status")  # the inventory is read once
-    began = time.monotonic()
-    done = pair.twinspark("status", "--json")
-    took = time.monotonic() - began
-    told = json.loads(done.stdout)
+def test_status_has_the_state(pair):
+    """How long it takes: bench/status_time."""
+    told = json.loads(pair.twinspark("status", "--json").stdout)
     assert told["pair"]["state"] in ("serving", "busy")
-    assert took < 2, f"{took:.1f} s"
+    assert told["pair"]["host"] == HEAD
 
 
 def test_live_tells_tokens_a_second_while_a_request_runs(pair):
-    question = pair.asking(2000)
+    question = pair.asking(400)
     time.sleep(2)
     told = json.loads(pair.twinspark("status", "--live", "--ask", "--json").stdout)
     question.join(900)
@@ -122,12 +121,12 @@ def test_following_logs_leaves_nothing_on_the_hosts(pair):
 
 
 def test_a_worker_that_is_away_is_told_by_logs(pair, tmp_path):
-    """Its address is one of a network that is for documents only, so nothing answers there."""
+    """At a port of this machine where nobody listens."""
     argv = [str(Path(pair.program).with_name("ansible-inventory")), "-i", INVENTORY, "--list"]
     listing = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
     of = listing["_meta"]["hostvars"]
     hosts = {name: {k: v for k, v in of[name].items() if k.startswith("ansible_")} for name in (HEAD, WORKER)}
-    hosts[WORKER]["ansible_host"] = "192.0.2.1"
+    hosts[WORKER] |= {"ansible_host": "127.0.0.1", "ansible_port": 1}
     (tmp_path / "hosts.json").write_text(json.dumps({"sparks": {"hosts": hosts}}))
     done = pair.twinspark("logs", "-n", "5", "-i", str(tmp_path / "hosts.json"))
     assert done.returncode == 4

@@ -467,7 +467,8 @@ class Pairs(RuleBasedStateMachine):
         self.free = True  # the next start is one that was wished for, or follows an orderly reboot
         self.frozen = 0.0
         self.tokens_at_start = 0.0
-        self.orderly = False
+        self.orderly = False  # the head was shut down in order, which is not seen yet
+        self.refused = False
 
     @property
     def world(self):
@@ -481,7 +482,11 @@ class Pairs(RuleBasedStateMachine):
         world.run(seconds)
         gone = gone or self.gone()
         alive = world.work > work
-        wanted = world.requests or world.asking or (world.answer is not answer and not world.answer.tokens)
+        if world.answer is not None and world.answer is not answer:
+            self.refused = not world.answer.tokens
+        self.refused = self.refused and not alive
+        # Whoever was refused a token waits for one.
+        wanted = world.requests or world.asking or self.refused
         self.frozen = 0.0 if alive else self.frozen + (seconds if wanted else 0)
         seen = world.look(seconds)
         low = any(host.memory and host.memory.available < 2 * GIB for host in seen.hosts)
@@ -493,6 +498,7 @@ class Pairs(RuleBasedStateMachine):
             self.starts = 0 if self.service >= play.limits.service_hours * 3600 else self.starts
         self.act(state, actions, seen)
         play.state = state
+        self.orderly = self.orderly and not seen.head.reachable and "spark1" in state.ranks
 
     def gone(self):
         """Whether a rank of the present start is truly gone, be it seen or not."""
@@ -612,9 +618,8 @@ class Pairs(RuleBasedStateMachine):
         self.world.boot("spark1")
         self.world.asking, self.world.answer = 0, None
         running = before.kind in (*UP, "stuck") or before.stage in ("workers", "head", "ready")
-        self.orderly = running and before.kind not in pair.DOWN and self.world.host("spark1").reachable
+        self.orderly = running and before.kind not in pair.DOWN
         self.tick(30.0)
-        self.orderly = False
 
     @rule()
     def the_supervisor_is_started_again(self):
@@ -642,4 +647,4 @@ class Pairs(RuleBasedStateMachine):
 
 
 TestPairs = Pairs.TestCase
-TestPairs.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestPairs.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

@@ -62,4 +62,3 @@ class Options:
     verbosity: int = 0
     expect_unchanged: bool = False
     become_password: str = field(default="", repr=False)
-    aside: bool = False  # progress on stderr, where stdout is for a machine

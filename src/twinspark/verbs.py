@@ -50,8 +50,7 @@ def perform(
     state = RunState(
         {stage: StageState() for stage in stages}, stage_of_plays(place.content), login_of=cache(place.login_of)
     )
-    out = complaints if how.aside else console
-    shown = display(state, out)
+    shown = display(state, console)
     order = Order(
         content=place.content,
         workdir=place.workdir,
@@ -65,7 +64,7 @@ def perform(
     )
     with shown.showing():
         outcome = run(order, shown.take)
-    code = conclude(state, outcome, out)
+    code = conclude(state, outcome, console)
     if code == Exit.OK and how.expect_unchanged and state.changed:
         tell(f"{state.changed} tasks {'would change' if how.check else 'changed'} something, and nothing should.")
         return Exit.CHANGED

@@ -239,6 +239,7 @@ def test_it_goes_back_and_forward_again_and_asks_before_it_interrupts(host):
     assert "The settings say the same" in words(again)
 
 
+@pytest.mark.long
 def test_an_apply_that_did_not_pass_is_undone_once_all_that_it_needs_is_there(host):
     host.passes(**OLD)
     before = host.unit

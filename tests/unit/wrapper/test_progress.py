@@ -1,6 +1,5 @@
 """What a person sees while a run goes on."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from twinspark import progress
 from twinspark.events import read
 from twinspark.progress import Plain, Shown
 from twinspark.runstate import Line, RunState, StageState
-
-from .conftest import Site
 
 POLL = {"job": {"progress": {"done": 40 * 2**30, "total": 160 * 2**30, "unit": "B", "rate": 0.5 * 2**30}}}
 
@@ -127,13 +124,3 @@ def test_a_log_gets_it_while_no_event_comes(tmp_path: Path, monkeypatch: pytest.
         while "still" not in (told := console.export_text(clear=False)) and time.monotonic() < deadline:
             time.sleep(0.01)
     assert told[8:].strip() == "wait    still at: Measure (75 s)"
-
-
-def test_what_a_machine_reads_has_nothing_of_the_progress(site: Site) -> None:
-    """stdout is JSON and nothing else."""
-    site.play("status", {"name": "Say", "ansible.builtin.debug": {"msg": "progress"}})
-    done = site.twinspark("status", "--live", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)[0]["stage"] == "preflight"
-    assert "say     spark1: progress" in done.stderr
-    assert "in all: changed=0" in done.stderr

@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
-# A run in the background of a shell has it ignored, and so had what the tests start and interrupt.
+# A run in the background of a shell has it ignored, and so would have what the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

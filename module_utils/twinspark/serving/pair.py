@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal
 
-from ..proof.json_form import from_json, to_json
+from ..proof.json_form import Json
 from .causes import Cause
 from .rank import Memory
 
@@ -74,7 +74,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HostSeen:
+class HostSeen(Json):
     """One look at one host. reachable: false where it gave no answer, for the reason in `error`; nothing else is known.
 
     unit: systemd's properties, those of rank.SHOW. container: ID of the rank's container while it runs, empty where
@@ -83,6 +83,8 @@ class HostSeen:
     container, that an ended rank has left. power: watts of all GPUs, null where not known. log: only where it was asked
     for.
     """
+
+    called: ClassVar[str] = "look"
 
     host: str
     reachable: bool = True
@@ -113,15 +115,6 @@ class HostSeen:
     def cleared(self) -> bool:
         """Whether nothing of a rank is here any more."""
         return self.over and self.active != "activating" and not self.container and not self.leftovers
-
-    def to_json(self) -> dict[str, Any]:
-        """As the program that looks prints it."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "look") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +187,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Json):
     """What the supervisor remembers, on disk as well.
 
     since: Unix time at which the kind began; `busy` and `serving` are one in this. why: of a restart or of the end.
@@ -205,6 +198,8 @@ class State:
     seen; refused: why that one brought no token. low: looks in a row with memory under the floor.
     farewell: boot ID of the head when it was last shut down in order.
     """
+
+    called: ClassVar[str] = "state"
 
     kind: Kind = "stopped"
     since: float = 0.0
@@ -228,15 +223,6 @@ class State:
     wish: Wish | None = None
     ranks: Mapping[str, Known] = field(default_factory=dict)
     farewell: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is kept on disk."""
-        return dict(to_json(self))
-
-    @classmethod
-    def from_json(cls, given: object, where: str = "state") -> Self:
-        """Raises ShapeError."""
-        return from_json(cls, given, where)
 
 
 @dataclass(frozen=True, slots=True)
